@@ -1,0 +1,53 @@
+"""The shared objects, made here unconfigured and configured in `create_app`."""
+
+from __future__ import annotations
+
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_login import LoginManager
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from flask_wtf import CSRFProtect
+from redis import Redis
+from sqlalchemy import MetaData
+from sqlalchemy.orm import DeclarativeBase
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """The base of every table; constraint names are fixed so that migrations can drop them."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class RedisHandle:
+    """A Redis client that can be imported before it is configured."""
+
+    def __init__(self) -> None:
+        self._client: Redis | None = None
+
+    def connect(self, url: str) -> None:
+        """Prepare the connection pool; nothing is sent before the first command."""
+        self._client = Redis.from_url(url, socket_timeout=5, socket_connect_timeout=2)
+
+    @property
+    def client(self) -> Redis:
+        """The connected client. Raises RuntimeError before `connect`."""
+        if self._client is None:
+            raise RuntimeError("Redis is used before create_app() has connected it.")
+        return self._client
+
+
+db = SQLAlchemy(metadata=Base.metadata)
+migrate = Migrate()
+login_manager = LoginManager()
+csrf = CSRFProtect()
+limiter = Limiter(key_func=get_remote_address)
+redis = RedisHandle()

@@ -1,0 +1,25 @@
+"""The tables. Importing this package registers every one of them with the metadata."""
+
+from campaign_app.models import (
+    audit,
+    campaigns,
+    imports,
+    messages,
+    people,
+    recipients,
+    senders,
+    templates,
+    tracking,
+)
+
+__all__ = [
+    "audit",
+    "campaigns",
+    "imports",
+    "messages",
+    "people",
+    "recipients",
+    "senders",
+    "templates",
+    "tracking",
+]

@@ -1,0 +1,159 @@
+"""The people on the list: recipients, what they consented to, groups, suppressions."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Text,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy import (
+    text as sql,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from campaign_app.extensions import Base
+from campaign_app.lib.tenancy import Owned
+from campaign_app.models.columns import BigId, Created, When, WorkspaceId, choice
+
+
+class RecipientStatus(StrEnum):
+    """Only `subscribed` is mailed."""
+
+    SUBSCRIBED = "subscribed"
+    UNSUBSCRIBED = "unsubscribed"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+
+
+class Recipient(Owned, Base):
+    """A person on a workspace's list. `email` is case-folded and unique per workspace."""
+
+    __tablename__ = "recipients"
+    __table_args__ = (
+        UniqueConstraint("workspace_id", "id"),
+        UniqueConstraint("workspace_id", "email"),
+        Index(
+            "ix_recipients_name",
+            "workspace_id",
+            func.lower(sql("name")).label("folded"),
+            postgresql_ops={"folded": "text_pattern_ops"},
+        ),
+        Index("ix_recipients_status", "workspace_id", "status", "id"),
+    )
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    email: Mapped[str] = mapped_column(Text(collation="C"))
+    """Collated "C" so that its unique index also answers prefix searches."""
+    name: Mapped[str] = mapped_column(Text, default="", server_default="")
+    attributes: Mapped[dict[str, Any]] = mapped_column(
+        JSONB, default=dict, server_default=sql("'{}'")
+    )
+    status: Mapped[RecipientStatus] = mapped_column(
+        choice(RecipientStatus, "status"),
+        default=RecipientStatus.SUBSCRIBED,
+        server_default="subscribed",
+    )
+    status_at: Mapped[When | None]
+    status_reason: Mapped[str] = mapped_column(Text, default="", server_default="")
+    created_at: Mapped[Created]
+    updated_at: Mapped[Created]
+
+
+class ConsentAction(StrEnum):
+    """What happened to somebody's permission to be mailed."""
+
+    SUBSCRIBED = "subscribed"
+    UNSUBSCRIBED = "unsubscribed"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+
+
+class ConsentEvent(Owned, Base):
+    """Append-only: who opted in or out, when, why and by which door."""
+
+    __tablename__ = "consent_events"
+    __table_args__ = (Index("ix_consent_events_email", "workspace_id", "email", "id"),)
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    email: Mapped[str] = mapped_column(Text)
+    action: Mapped[ConsentAction] = mapped_column(choice(ConsentAction, "action"))
+    reason: Mapped[str] = mapped_column(Text, default="", server_default="")
+    source: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """The door: page, import, api, link, one-click, smtp."""
+    user_id: Mapped[int | None] = mapped_column(
+        BigInteger, ForeignKey("users.id", ondelete="SET NULL")
+    )
+    created_at: Mapped[Created]
+
+
+class Group(Owned, Base):
+    """A named set of recipients. A hidden one belongs to a single campaign."""
+
+    __tablename__ = "groups"
+    __table_args__ = (
+        UniqueConstraint("workspace_id", "id"),
+        Index(
+            "uq_groups_workspace_id_name",
+            "workspace_id",
+            func.lower(sql("name")),
+            unique=True,
+            postgresql_where=sql("NOT hidden"),
+        ),
+    )
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    name: Mapped[str] = mapped_column(Text)
+    hidden: Mapped[bool] = mapped_column(default=False, server_default="false")
+    created_at: Mapped[Created]
+
+
+class GroupMember(Owned, Base):
+    """A recipient's place in a group; both of the same workspace, by composite keys."""
+
+    __tablename__ = "group_members"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["workspace_id", "group_id"],
+            ["groups.workspace_id", "groups.id"],
+            name="fk_group_members_group",
+            ondelete="CASCADE",
+        ),
+        ForeignKeyConstraint(
+            ["workspace_id", "recipient_id"],
+            ["recipients.workspace_id", "recipients.id"],
+            name="fk_group_members_recipient",
+            ondelete="CASCADE",
+        ),
+        Index("ix_group_members_recipient_id", "recipient_id"),
+    )
+
+    workspace_id: Mapped[WorkspaceId]
+    group_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    recipient_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    created_at: Mapped[Created]
+
+
+class Suppression(Owned, Base):
+    """An address this workspace must not mail, whoever puts it on a list again."""
+
+    __tablename__ = "suppressions"
+    __table_args__ = (UniqueConstraint("workspace_id", "email"),)
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    email: Mapped[str] = mapped_column(Text(collation="C"))
+    reason: Mapped[str] = mapped_column(Text, default="", server_default="")
+    source: Mapped[str] = mapped_column(Text, default="", server_default="")
+    created_at: Mapped[Created]

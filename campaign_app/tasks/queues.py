@@ -1,0 +1,66 @@
+"""The Celery application: three queues, and settings that make every task a mere doorbell."""
+
+from __future__ import annotations
+
+from celery import Celery, Task
+from flask import Flask
+
+DISPATCH, SENDING, JOBS = QUEUES = ("dispatch", "sending", "jobs")
+TICK_SECONDS = 10
+"""How often Beat rings the dispatcher."""
+DOORBELL_SECONDS = 10
+"""A doorbell older than this is thrown away: the next tick has rung again by then."""
+
+
+class ContextTask(Task):  # type: ignore[type-arg]
+    """A task that runs inside the Flask application's context."""
+
+    flask_app: Flask
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        """Run the task; its database session ends with the context."""
+        with self.flask_app.app_context():
+            return self.run(*args, **kwargs)
+
+
+def make_celery(app: Flask, *, redis_url: str) -> Celery[ContextTask]:
+    """The Celery application whose tasks run inside `app`'s context."""
+    task_class = type("AppTask", (ContextTask,), {"flask_app": app, "abstract": True})
+    celery: Celery[ContextTask] = Celery(app.import_name, task_cls=task_class)
+    celery.conf.update(_settings(redis_url))
+    app.extensions["celery"] = celery
+    return celery
+
+
+def _settings(redis_url: str) -> dict[str, object]:
+    return {
+        "broker_url": redis_url,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "task_ignore_result": True,
+        "task_acks_late": False,
+        "task_store_errors_even_if_ignored": False,
+        # A prefetched doorbell outlives its `expires` and starts after SIGTERM.
+        "worker_disable_prefetch": True,
+        "worker_prefetch_multiplier": 1,
+        "worker_hijack_root_logger": False,
+        "task_default_queue": JOBS,
+        "timezone": "UTC",
+        "imports": (
+            "campaign_app.tasks.dispatch",
+            "campaign_app.tasks.sending",
+            "campaign_app.tasks.jobs",
+        ),
+        "task_routes": {
+            "dispatch.*": {"queue": DISPATCH},
+            "sending.*": {"queue": SENDING},
+            "jobs.*": {"queue": JOBS},
+        },
+        "beat_schedule": {
+            "tick": {
+                "task": "dispatch.tick",
+                "schedule": TICK_SECONDS,
+                "options": {"expires": DOORBELL_SECONDS},
+            },
+        },
+    }

@@ -1,0 +1,52 @@
+"""The door for people: pages behind a session, and the pages that make one."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask
+
+from campaign_app.web import (
+    auth,
+    campaigns,
+    dashboard,
+    door,
+    errors,
+    filters,
+    groups,
+    imports,
+    mailbox,
+    recipients,
+    reports,
+    senders,
+    settings,
+    templates,
+)
+
+OPEN: tuple[Blueprint, ...] = (auth.bp,)
+"""Pages for strangers: signing up, logging in."""
+
+GUARDED: tuple[Blueprint, ...] = (
+    dashboard.bp,
+    campaigns.bp,
+    templates.bp,
+    recipients.bp,
+    groups.bp,
+    imports.bp,
+    senders.bp,
+    reports.bp,
+    settings.bp,
+)
+"""Pages of a workspace: `door.require_member` stands before each of them."""
+
+
+def register(app: Flask) -> None:
+    """Hang every page into the application, each behind its door."""
+    door.install(app)
+    errors.install(app)
+    filters.install(app)
+    for blueprint in OPEN:
+        app.register_blueprint(blueprint)
+    for blueprint in GUARDED:
+        app.register_blueprint(blueprint)
+        app.before_request_funcs.setdefault(blueprint.name, []).insert(0, door.require_member)
+    if app.extensions["carillon_config"].mailbox_dir:
+        app.register_blueprint(mailbox.bp)

@@ -1,0 +1,58 @@
+"""How an error reaches a person: a page or a problem, never a traceback."""
+
+from __future__ import annotations
+
+from flask import Flask, jsonify, render_template, request
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from campaign_app.extensions import db
+from campaign_app.lib import logs
+from campaign_app.lib.errors import CarillonError
+
+log = logs.get(__name__)
+
+PAGES = (403, 404, 409, 413, 429, 500)
+"""The statuses with a page of their own; the others borrow 409's, which shows the message."""
+
+
+def install(app: Flask) -> None:
+    """Answer every error in the form the visitor asked for."""
+    app.register_error_handler(CarillonError, answer_ours)
+    app.register_error_handler(CSRFError, answer_csrf)
+    app.register_error_handler(HTTPException, answer_http)
+    app.register_error_handler(Exception, answer_unexpected)
+
+
+def answer_ours(error: CarillonError) -> tuple[Response | str, int]:
+    """An error written for people: its own words."""
+    db.session.rollback()
+    return _answer(error.status, error.message)
+
+
+def answer_csrf(error: CSRFError) -> tuple[Response | str, int]:
+    """A form of an older session: say how to go on."""
+    del error
+    return _answer(400, "This form is from an older session. Load the page again and repeat.")
+
+
+def answer_http(error: HTTPException) -> tuple[Response | str, int] | HTTPException:
+    """What Flask itself refused."""
+    if error.code is None or error.code < 400:  # a redirect travels as an exception, too
+        return error
+    return _answer(error.code, error.description or "")
+
+
+def answer_unexpected(error: Exception) -> tuple[Response | str, int]:
+    """A bug: the log has everything, the visitor an apology."""
+    db.session.rollback()
+    log.error("request failed", path=request.path, exc_info=error)
+    return _answer(500, "Something went wrong on our side. It has been logged.")
+
+
+def _answer(status: int, message: str) -> tuple[Response | str, int]:
+    if request.path.endswith(".json") or request.accept_mimetypes.best == "application/json":
+        return jsonify(status=status, detail=message), status
+    page = status if status in PAGES else 409
+    return render_template(f"errors/{page}.html", status=status, message=message), status

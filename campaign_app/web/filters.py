@@ -1,0 +1,42 @@
+"""Template filters: times in the user's zone, numbers with separators."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from flask import Flask
+from flask_login import current_user
+
+from campaign_app.lib import clock
+
+
+def install(app: Flask) -> None:
+    """Add the filters to the application's templates."""
+    app.add_template_filter(local)
+    app.add_template_filter(number)
+    app.add_template_filter(percent)
+    app.add_template_global(clock.now, "now")
+
+
+def user_zone() -> ZoneInfo:
+    """The signed-in user's zone, UTC for strangers."""
+    try:
+        return ZoneInfo(getattr(current_user, "time_zone", "UTC"))
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+def local(when: datetime | None, style: str = "%-d %b %Y, %H:%M") -> str:
+    """A moment in the user's zone: "22 Nov 2026, 09:00"; a dash when there is none."""
+    return "–" if when is None else when.astimezone(user_zone()).strftime(style)
+
+
+def number(value: float | None) -> str:
+    """1234567 as "1,234,567"; a dash when there is none."""
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def percent(part: int, whole: int) -> str:
+    """Part of whole as "45.4%"; a dash when there is nothing to divide by."""
+    return "–" if not whole else f"{100 * part / whole:.1f}%"

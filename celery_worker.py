@@ -1,0 +1,9 @@
+"""The workers and beat: `celery -A celery_worker worker|beat`."""
+
+from celery import Celery
+
+from campaign_app import create_app
+from campaign_app.tasks.queues import ContextTask
+
+flask_app = create_app()
+celery: Celery[ContextTask] = flask_app.extensions["celery"]

@@ -1,0 +1,132 @@
+"""Real servers for every test: a PostgreSQL built by the migrations, and a Redis.
+
+Each xdist worker has its own pair. A test runs inside an outer transaction that is rolled back;
+what must be committed for other processes to see asks for `live_app` instead.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from flask import Flask, has_app_context
+from flask.globals import app_ctx
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+from sqlalchemy.orm import scoped_session, sessionmaker
+
+from campaign_app import create_app
+from campaign_app.extensions import db, redis
+from config import Config
+from local_stack import postgres
+from local_stack import redis as redis_server
+from tests import factories
+from tests.people import Person
+
+_databases = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    with postgres.temporary() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    with redis_server.temporary() as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def config(
+    postgres_server: postgres.Server, redis_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Config:
+    return Config(
+        environment="testing",
+        secret_key="tests only",
+        encryption_keys="MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+        database_url=postgres_server.create_database("carillon_test"),
+        redis_url=redis_url,
+        state_dir=str(tmp_path_factory.mktemp("state")),
+        public_url="http://carillon.test",
+        allow_private_hosts=True,
+        log_level="WARNING",
+    )
+
+
+@pytest.fixture(scope="session")
+def app(config: Config) -> Flask:
+    app = create_app(config)
+    app.config["WTF_CSRF_ENABLED"] = False
+    with app.app_context():
+        upgrade(directory=str(Path(__file__).parent.parent / "migrations"))
+        db.engine.dispose()  # a database in use cannot serve as a template
+    return app
+
+
+def session_owner() -> int:
+    """Requests keep their own session, as in production; what lies outside one shares another."""
+    return id(app_ctx._get_current_object()) if has_app_context() else 0
+
+
+@pytest.fixture
+def session(app: Flask) -> Iterator[None]:
+    """Everything the test and its requests do happens in one transaction, and is undone."""
+    with app.app_context():
+        connection = db.engine.connect()
+    outer, real_session = connection.begin(), db.session
+    maker = sessionmaker(bind=connection, join_transaction_mode="create_savepoint")
+    # Requests keep their own session, as in production; what lies outside one shares another.
+    db.session = scoped_session(
+        maker, lambda: id(app_ctx._get_current_object()) if has_app_context() else 0
+    )
+    yield
+    db.session.remove()
+    db.session = real_session
+    outer.rollback()
+    connection.close()
+    redis.client.flushdb()
+
+
+@pytest.fixture
+def live_app(config: Config, app: Flask, postgres_server: postgres.Server) -> Iterator[Flask]:
+    """An application on a database of its own, where commits are real."""
+    name = f"live_{next(_databases)}"
+    url = postgres_server.create_database(name, template="carillon_test")
+    live = create_app(replace(config, database_url=url))
+    live.config["WTF_CSRF_ENABLED"] = False
+    with live.app_context():
+        yield live
+        db.session.remove()
+        db.engine.dispose()
+    redis.client.flushdb()
+
+
+@pytest.fixture
+def client(app: Flask, session: None) -> FlaskClient:
+    """A browser without a session."""
+    return app.test_client()
+
+
+@pytest.fixture
+def alice(app: Flask, session: None) -> Person:
+    """The owner of a workspace, logged in."""
+    return Person.enter(app, factories.membership(name="Alice"))
+
+
+@pytest.fixture
+def bob(app: Flask, alice: Person) -> Person:
+    """Alice's colleague, an editor of the same workspace."""
+    return Person.enter(
+        app, factories.membership(name="Bob", role="editor", workspace=alice.workspace)
+    )
+
+
+@pytest.fixture
+def charlie(app: Flask, session: None) -> Person:
+    """A stranger: the owner of another workspace."""
+    return Person.enter(app, factories.membership(name="Charlie"))

@@ -1,0 +1,87 @@
+"""Rows for tests: each function makes one, committed, with sensible values of its own."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any, TypeVar
+
+from campaign_app.extensions import db
+from campaign_app.models.campaigns import Campaign, CampaignGroup
+from campaign_app.models.people import Membership, Role, User, Workspace
+from campaign_app.models.recipients import Group, GroupMember, Recipient
+from campaign_app.models.senders import Security, Sender
+from campaign_app.models.templates import Template
+
+_numbers = itertools.count(1)
+T = TypeVar("T")
+
+
+def save(row: T) -> T:
+    db.session.add(row)
+    db.session.commit()
+    return row
+
+
+def workspace(name: str = "Acme") -> Workspace:
+    return save(Workspace(name=name))
+
+
+def user(name: str = "Alice", **values: Any) -> User:
+    email = f"{name.lower()}{next(_numbers)}@example.com"
+    return save(User(**{"name": name, "email": email, "password_hash": "!", **values}))
+
+
+def membership(
+    *, name: str = "Alice", role: str = "owner", workspace: Workspace | None = None
+) -> Membership:
+    place = workspace or save(Workspace(name=f"{name}'s workspace"))
+    return save(Membership(workspace=place, user=user(name), role=Role(role)))
+
+
+def sender(workspace: Workspace, **values: Any) -> Sender:
+    number = next(_numbers)
+    defaults = {
+        "name": f"Sender {number}",
+        "host": "127.0.0.1",
+        "port": 2525,
+        "security": Security.NONE,
+        "from_email": "news@example.com",
+        "from_name": "Acme News",
+        "delay_seconds": 0.0,
+    }
+    return save(Sender(workspace_id=workspace.id, **{**defaults, **values}))
+
+
+def recipient(workspace: Workspace, **values: Any) -> Recipient:
+    defaults = {"email": f"person{next(_numbers)}@example.com", "name": "Ana Marković"}
+    return save(Recipient(workspace_id=workspace.id, **{**defaults, **values}))
+
+
+def group(workspace: Workspace, *, members: list[Recipient] | None = None, **values: Any) -> Group:
+    row = save(Group(workspace_id=workspace.id, **{"name": f"Group {next(_numbers)}", **values}))
+    for member in members or []:
+        join(row, member)
+    return row
+
+
+def join(group: Group, recipient: Recipient) -> GroupMember:
+    return save(
+        GroupMember(workspace_id=group.workspace_id, group_id=group.id, recipient_id=recipient.id)
+    )
+
+
+def template(workspace: Workspace, **values: Any) -> Template:
+    defaults = {"name": f"Template {next(_numbers)}", "subject": "Hello", "html": "<p>Hi</p>"}
+    return save(Template(workspace_id=workspace.id, **{**defaults, **values}))
+
+
+def campaign(workspace: Workspace, *, groups: list[Group] | None = None, **values: Any) -> Campaign:
+    defaults = {
+        "name": f"Campaign {next(_numbers)}",
+        "subject": "Hello {{ first_name | default: 'friend' }}",
+        "html": '<p>Hi {{ name }}, <a href="https://shop.example/sale">look</a>.</p>',
+    }
+    row = save(Campaign(workspace_id=workspace.id, **{**defaults, **values}))
+    for one in groups or []:
+        save(CampaignGroup(workspace_id=workspace.id, campaign_id=row.id, group_id=one.id))
+    return row
