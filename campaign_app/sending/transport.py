@@ -1,0 +1,114 @@
+"""The SMTP client: opens a connection and hands windows of messages over, each exactly once.
+
+`smtplib` raises the same error for a connection lost before the body and one lost after the dot,
+the one difference that decides whether a mail may be sent again. Here every failure has a phase.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping, Sequence
+from time import monotonic
+
+from campaign_app.sending.greeting import Greeting, say_goodbye
+from campaign_app.sending.handover import (
+    Account,
+    Fate,
+    Journalling,
+    Outcome,
+    Outgoing,
+    Phase,
+    Reply,
+    Stop,
+    Timeouts,
+    TransportError,
+    WindowResult,
+)
+from campaign_app.sending.window import WindowRun
+from campaign_app.sending.wire import Wire
+
+__all__ = [
+    "Account",
+    "Connection",
+    "Fate",
+    "Outcome",
+    "Outgoing",
+    "Phase",
+    "Reply",
+    "Timeouts",
+    "TransportError",
+    "WindowResult",
+]
+
+DEFAULT_TIMEOUTS = Timeouts()
+
+
+class Connection:
+    """One open, logged-in SMTP connection. It belongs to one thread.
+
+    `sent_on_connection` counts the messages whose turn came, refused ones too: what a provider's
+    messages-per-connection limit means. `max_size` is in bytes, None when the server names none.
+    """
+
+    def __init__(
+        self, wire: Wire, extensions: Mapping[str, str], timeouts: Timeouts, should_stop: Stop
+    ) -> None:
+        self._wire = wire
+        self._extensions = frozenset(extensions)
+        self._timeouts = timeouts
+        self._should_stop = should_stop
+        self.sent_on_connection = 0
+        self.offers_pipelining = "PIPELINING" in extensions
+        size = extensions.get("SIZE", "")
+        self.max_size = int(size) if size.isdigit() and int(size) else None
+        self.broken: TransportError | None = None
+
+    @classmethod
+    def open(
+        cls,
+        account: Account,
+        *,
+        should_stop: Stop,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
+        tls_context: ssl.SSLContext | None = None,
+    ) -> Connection:
+        """Resolve, connect, greet, encrypt and log in; raises TransportError.
+
+        `should_stop` shortens every wait once it is true. `tls_context` replaces the system's
+        trusted authorities.
+        """
+        greeting = Greeting(account, timeouts, should_stop, tls_context)
+        wire = greeting.open()
+        return cls(wire, greeting.extensions, timeouts, should_stop)
+
+    def send_window(
+        self, window: Sequence[Outgoing], *, journal: Journalling, seconds: float = 5.0
+    ) -> WindowResult:
+        """Hand over a window; an outcome for every message, in order. Raises nothing.
+
+        No further message is begun once `should_stop()` is true or `seconds` have passed: the rest
+        comes back as NOT_SENT and the connection stays good. After a break, `close` is all that is
+        left to do.
+        """
+        if self.broken:
+            rest = [Outcome(message.message_id, Fate.NOT_SENT) for message in window]
+            return WindowResult(rest, self.broken)
+        run = WindowRun(
+            self._wire,
+            self._timeouts,
+            self._should_stop,
+            journal,
+            self._extensions,
+            monotonic() + seconds,
+        )
+        result = run.run(window)
+        self.sent_on_connection += len(run.outcomes)
+        self.broken = result.broken
+        return result
+
+    def close(self) -> None:
+        """Say QUIT if anybody listens, and hang up. Never raises."""
+        if self.broken:
+            self._wire.close()
+        else:
+            say_goodbye(self._wire, self._timeouts)
