@@ -1,0 +1,150 @@
+"""Which column is what: guessed from headers and values, corrected by a person, checked here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from campaign_app.imports import headers
+from campaign_app.imports.dialects import EMAIL
+from campaign_app.lib.errors import Invalid
+
+
+class Target(StrEnum):
+    """What a column becomes."""
+
+    EMAIL = "email"
+    NAME = "name"
+    FIRST_NAME = "first_name"
+    LAST_NAME = "last_name"
+    ATTRIBUTE = "attribute"
+    IGNORE = "ignore"
+
+
+LABELS: dict[Target, str] = {
+    Target.EMAIL: "E-mail address",
+    Target.NAME: "Name",
+    Target.FIRST_NAME: "First name",
+    Target.LAST_NAME: "Last name",
+    Target.ATTRIBUTE: "Attribute",
+    Target.IGNORE: "Leave out",
+}
+ONCE = (Target.EMAIL, Target.NAME, Target.FIRST_NAME, Target.LAST_NAME)
+RESERVED = frozenset({"email", "name", "attributes", "unsubscribe_url"})
+"""Merge fields that mean something else already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the file and what it becomes; `key` names an attribute's merge field."""
+
+    header: str
+    target: Target
+    key: str = ""
+
+    def as_entry(self) -> dict[str, Any]:
+        """The same as plain values, ready for the `mapping` column."""
+        return asdict(self)
+
+
+def from_entries(entries: Sequence[dict[str, Any]]) -> list[Column]:
+    """Rebuild what `as_entry` stored."""
+    return [Column(entry["header"], Target(entry["target"]), entry["key"]) for entry in entries]
+
+
+def guess(names: Sequence[str], samples: Sequence[Sequence[str]]) -> list[Column]:
+    """Propose a meaning for each column, from its name and up to a hundred of its values."""
+    plain = [headers.plain(name) for name in names]
+    targets: dict[int, Target] = {}
+    email = _email_column(plain, samples)
+    if email is not None:
+        targets[email] = Target.EMAIL
+    for index, target in _name_columns(plain):
+        if index not in targets and target not in targets.values():
+            targets[index] = target
+    columns: list[Column] = []
+    for index, name in enumerate(names):
+        rest = Target.ATTRIBUTE if any(samples[index]) else Target.IGNORE
+        target = targets.get(index, rest)
+        key = _free_key(name, index, columns) if target is Target.ATTRIBUTE else ""
+        columns.append(Column(name, target, key))
+    return columns
+
+
+def check(columns: Sequence[Column]) -> None:
+    """Raise errors.Invalid, naming the column, unless these columns can be imported."""
+    targets = [column.target for column in columns]
+    if Target.EMAIL not in targets:
+        raise Invalid("Choose the column that holds the e-mail addresses.", field="mapping")
+    for target in ONCE:
+        if targets.count(target) > 1:
+            second = targets.index(target, targets.index(target) + 1)
+            message = f"Two columns are matched to “{LABELS[target]}”. Choose one of them."
+            raise Invalid(message, field=f"column-{second}")
+    seen: dict[str, str] = {}
+    for index, column in enumerate(columns):
+        if column.target is Target.ATTRIBUTE:
+            _check_key(column, index, seen)
+
+
+def _check_key(column: Column, index: int, seen: dict[str, str]) -> None:
+    field = f"column-{index}"
+    if not column.key:
+        message = f"Give the attribute of “{column.header}” a name with letters in it."
+        raise Invalid(message, field=field)
+    if column.key in RESERVED:
+        message = f"“{column.key}” already has a meaning. Choose another name for the attribute."
+        raise Invalid(message, field=field)
+    if column.key in seen:
+        message = f"“{seen[column.key]}” and “{column.header}” would share the name {column.key}."
+        raise Invalid(message, field=field)
+    seen[column.key] = column.header
+
+
+def _email_column(plain: Sequence[str], samples: Sequence[Sequence[str]]) -> int | None:
+    """The column with the most addresses; between equals, the one whose header says so."""
+    scores = [
+        _share_of_addresses(samples[index]) + 0.3 * (name in headers.EMAIL_NAMES)
+        for index, name in enumerate(plain)
+    ]
+    best = max(range(len(scores)), key=lambda index: scores[index], default=None)
+    return best if best is not None and scores[best] >= 0.3 else None
+
+
+def _share_of_addresses(values: Sequence[str]) -> float:
+    filled = [value.strip() for value in values if value.strip()]
+    return sum(bool(EMAIL.fullmatch(value)) for value in filled) / len(filled) if filled else 0
+
+
+def _name_columns(plain: Sequence[str]) -> list[tuple[int, Target]]:
+    has_first = any(name in headers.FIRST_NAMES for name in plain)
+    has_last = any(name in headers.LAST_NAMES for name in plain)
+    found = []
+    for index, name in enumerate(plain):
+        if name in headers.FIRST_NAMES:
+            found.append((index, Target.FIRST_NAME))
+        elif name in headers.LAST_NAMES:
+            found.append((index, Target.LAST_NAME))
+        elif name in headers.FULL_NAMES or name in headers.AMBIGUOUS:
+            found.append((index, _full_or_half(name, has_first, has_last)))
+    return found
+
+
+def _full_or_half(name: str, has_first: bool, has_last: bool) -> Target:
+    """`Name` beside `Vorname` is the surname; `nome` beside `cognome` is the first name."""
+    if has_first and not has_last and name in headers.HALF_NAMES:
+        return Target.LAST_NAME
+    if has_last and not has_first and name in headers.HALF_NAMES:
+        return Target.FIRST_NAME
+    return Target.NAME
+
+
+def _free_key(name: str, index: int, columns: Sequence[Column]) -> str:
+    taken = {column.key for column in columns} | RESERVED
+    base = headers.attribute_key(name) or f"column_{index + 1}"
+    key, copy = base, 2
+    while key in taken:
+        key, copy = f"{base}_{copy}", copy + 1
+    return key

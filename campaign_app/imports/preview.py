@@ -1,0 +1,120 @@
+"""What the column-matching page shows: the first rows, read as they will be imported."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from pathlib import Path
+
+from campaign_app.imports import dialects, encodings, excel, headers, limits, mapping
+from campaign_app.imports.detect import Kind, kind_of
+from campaign_app.imports.dialects import Dialect
+from campaign_app.imports.readers import Row, open_rows
+from campaign_app.lib.errors import Invalid
+
+SAMPLE_BYTES = 128 * 1024
+SHEETS_TRIED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The file's columns as a person sees them before saying what each one is."""
+
+    dialect: Dialect
+    sheets: list[str]
+    columns: list[mapping.Column]
+    """The proposal."""
+    samples: list[list[str]]
+    """Up to five different values per column."""
+    warnings: list[str]
+
+
+def detect(path: Path) -> Dialect:
+    """Find out how to read a file. Raises errors.Invalid, with the remedy, for what is no table."""
+    if kind_of(path) is Kind.EXCEL:
+        return _detect_sheet(path)
+    encoding = encodings.encoding_of(path)
+    delimiter = dialects.delimiter_of(_first_text(path, encoding))
+    return with_header(path, Dialect(encoding=encoding, delimiter=delimiter))
+
+
+def with_header(path: Path, dialect: Dialect) -> Dialect:
+    """The same dialect with its header row found anew."""
+    with open_rows(path, dialect) as rows:
+        return replace(dialect, header_row=dialects.header_row_of(rows.head(limits.PREVIEW_ROWS)))
+
+
+def preview(path: Path, dialect: Dialect) -> Preview:
+    """Read the first rows and propose what each column is.
+
+    Raises errors.Invalid when there is nothing to show.
+    """
+    sheets = excel.sheet_names(path) if dialect.kind is Kind.EXCEL else []
+    with open_rows(path, dialect) as rows:
+        head = rows.head(limits.PREVIEW_ROWS + dialect.header_row)
+    header = head[dialect.header_row - 1] if 0 < dialect.header_row <= len(head) else []
+    body = [row for row in head[dialect.header_row :] if any(map(str.strip, row))]
+    if not body:
+        message = (
+            "There are no rows below the header row."
+            if dialect.header_row
+            else "There are no rows in this file."
+        )
+        raise Invalid(message, field="header_row" if dialect.header_row else "file")
+    width = max(map(len, [header, *body]))
+    names = headers.distinct(header, width)
+    values = _by_column(body, width)
+    return Preview(
+        dialect=dialect,
+        sheets=sheets,
+        columns=mapping.guess(names, values),
+        samples=[_different(column) for column in values],
+        warnings=_warnings(header, body),
+    )
+
+
+def _detect_sheet(path: Path) -> Dialect:
+    """The first sheet with an address in it, or the first one."""
+    sheets = excel.sheet_names(path)
+    chosen = sheets[0]
+    for sheet in sheets[:SHEETS_TRIED]:
+        with open_rows(path, Dialect(Kind.EXCEL, sheet=sheet)) as rows:
+            if any(map(dialects.has_address, rows.head(limits.PREVIEW_ROWS))):
+                chosen = sheet
+                break
+    return with_header(path, Dialect(Kind.EXCEL, sheet=chosen))
+
+
+def _first_text(path: Path, encoding: str) -> str:
+    with path.open("rb") as file:
+        data = file.read(SAMPLE_BYTES)
+    text = io.TextIOWrapper(io.BytesIO(data), encoding, errors="replace").read()
+    return text.removeprefix("\ufeff").replace("\0", "")
+
+
+def _by_column(rows: Sequence[Row], width: int) -> list[list[str]]:
+    columns = [list(column) for column in zip_longest(*rows, fillvalue="")]
+    return columns + [[""] * len(rows)] * (width - len(columns))
+
+
+def _different(values: Sequence[str]) -> list[str]:
+    """The first five different values, short enough to show."""
+    shown = dict.fromkeys(" ".join(value.split())[:80] for value in values)
+    return [value for value in shown if value][: limits.SAMPLES]
+
+
+def _warnings(header: Row, body: Sequence[Row]) -> list[str]:
+    warnings = []
+    if any("\ufffd" in cell for row in [header, *body] for cell in row):
+        warnings.append("Some characters cannot be read. Try another encoding.")
+    if not any(map(dialects.has_address, body)):
+        warnings.append(
+            "None of the first rows holds an e-mail address. Check the delimiter and the encoding."
+        )
+    if dialects.has_address(header):
+        warnings.append(
+            "The header row holds an e-mail address. If it is a person, set the header row to 0."
+        )
+    return warnings

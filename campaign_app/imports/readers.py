@@ -1,0 +1,129 @@
+"""The rows of a file, streamed: a hundred million take no more memory than a hundred."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from campaign_app.imports import excel, limits
+from campaign_app.imports.detect import Kind
+from campaign_app.imports.dialects import Dialect
+from campaign_app.lib.errors import Invalid
+
+csv.field_size_limit(limits.MAX_FIELD_CHARS)
+
+Row = list[str]
+CHUNK_CHARS = 2 * 1024 * 1024
+
+
+class Rows:
+    """An open file, cut into rows. The first row is number 1, blank rows are counted: row numbers
+    are those that a spreadsheet shows.
+    """
+
+    def __init__(self, binary: IO[bytes], dialect: Dialect, *, size: int, known_rows: int) -> None:
+        self._binary = binary
+        self._size = size
+        self._known_rows = known_rows
+        self._fed = 0
+        self.number = 0
+        """How many rows have been given out."""
+        excel = dialect.kind is Kind.EXCEL
+        encoding = "utf-8" if excel else dialect.encoding
+        self._text = io.TextIOWrapper(binary, encoding, errors="replace", newline="")
+        delimiter = "," if excel else dialect.delimiter
+        self._reader = csv.reader(self._lines(self._text), delimiter=delimiter)
+
+    @property
+    def bytes_read(self) -> int:
+        """How far into the file the last row lies, in bytes; for Excel, in proportion."""
+        if self._known_rows:
+            return self._size * min(self.number, self._known_rows) // self._known_rows
+        return self._binary.tell()
+
+    def chunks(self, size: int) -> Iterator[tuple[int, list[Row]]]:
+        """Lists of at most `size` rows, each with the number of its first row.
+
+        Raises errors.Invalid for a file that is no table: endless lines, an open quotation mark.
+        """
+        chunk: list[Row] = []
+        first = self.number + 1
+        for row in self._records():
+            chunk.append(row)
+            if len(chunk) >= size or self._fed > CHUNK_CHARS:
+                self.number += len(chunk)
+                yield first, chunk
+                chunk, first, self._fed = [], self.number + 1, 0
+        if chunk:
+            self.number += len(chunk)
+            yield first, chunk
+
+    def head(self, size: int) -> list[Row]:
+        """The next `size` rows, fewer at the end of the file."""
+        rows: list[Row] = []
+        for row in self._records():
+            rows.append(row)
+            if len(rows) == size:
+                break
+        self.number += len(rows)
+        return rows
+
+    def release(self) -> None:
+        """Let go of the file without closing it: that is for whoever opened it."""
+        self._text.detach()
+
+    def _records(self) -> Iterator[Row]:
+        widest = limits.MAX_COLUMNS
+        try:
+            for row in self._reader:
+                yield row if len(row) <= widest else _narrow(row)
+        except csv.Error:
+            message = limits.OPEN_QUOTE.format(row=f"{self._reader.line_num:,}")
+            raise Invalid(message, field="file") from None
+
+    def _lines(self, text: io.TextIOWrapper) -> Iterator[str]:
+        """The lines, without a byte order mark and without NULs, which PostgreSQL cannot hold."""
+        line = text.readline(limits.MAX_LINE_CHARS).removeprefix("\ufeff")
+        if line.lower().startswith("sep=") and len(line.strip()) <= 5:
+            line = text.readline(limits.MAX_LINE_CHARS)  # Excel's own hint, and hidden by it
+        while line:
+            self._fed += len(line)
+            if len(line) == limits.MAX_LINE_CHARS or self._fed > limits.MAX_RECORD_CHARS:
+                row = f"{self._reader.line_num + 1:,}"
+                raise Invalid(limits.LINE_TOO_LONG.format(row=row), field="file")
+            yield line.replace("\0", "") if "\0" in line else line
+            line = text.readline(limits.MAX_LINE_CHARS)
+
+
+def _narrow(row: Row) -> Row:
+    """Cut the empty cells that some programs append; more columns than allowed are refused."""
+    while row and not row[-1]:
+        row.pop()
+    if len(row) > limits.MAX_COLUMNS:
+        raise Invalid(limits.TOO_WIDE, field="file")
+    return row
+
+
+@contextlib.contextmanager
+def open_rows(path: Path, dialect: Dialect) -> Iterator[Rows]:
+    """Open a file for reading row by row.
+
+    Unreadable bytes become U+FFFD, so that a wrong encoding shows instead of failing. Raises
+    errors.Invalid for what cannot be read.
+    """
+    size = path.stat().st_size
+    with contextlib.ExitStack() as stack:
+        stream: IO[bytes]
+        known_rows = 0
+        if dialect.kind is Kind.EXCEL:
+            sheet = excel.open_sheet(path, dialect.sheet)
+            stream, known_rows = stack.enter_context(sheet)
+        else:
+            stream = stack.enter_context(path.open("rb"))
+        rows = Rows(stream, dialect, size=size, known_rows=known_rows)
+        stack.callback(rows.release)
+        yield rows
