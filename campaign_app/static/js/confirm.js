@@ -1,0 +1,43 @@
+/* One dialog for every "are you sure?": forms and buttons with `data-confirm`, and htmx's hx-confirm. */
+
+function put(id, text) {
+  const element = document.getElementById(id);
+  element.textContent = text ?? "";
+  element.hidden = !text;
+}
+
+/** Ask; gives true when the person agrees. */
+export function ask(question, { yes = "Yes", detail = "" } = {}) {
+  const dialog = document.getElementById("confirm");
+  if (!dialog) return Promise.resolve(window.confirm(question));
+  put("confirm-question", question);
+  put("confirm-detail", detail);
+  put("confirm-yes", yes);
+  dialog.returnValue = "no";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
+}
+
+function wording(element) {
+  return { yes: element.dataset.confirmYes, detail: element.dataset.confirmDetail };
+}
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  const asker = event.submitter?.dataset.confirm ? event.submitter : form;
+  if (!asker.dataset.confirm || form.dataset.confirmed) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  if (!(await ask(asker.dataset.confirm, wording(asker)))) return;
+  form.dataset.confirmed = "yes";
+  form.requestSubmit(event.submitter);
+  delete form.dataset.confirmed;
+}, true);
+
+document.addEventListener("htmx:confirm", async (event) => {
+  if (!event.detail.question) return;
+  event.preventDefault();
+  if (await ask(event.detail.question, wording(event.detail.elt))) event.detail.issueRequest(true);
+});
