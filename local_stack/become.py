@@ -14,7 +14,10 @@ PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Change the user (a UID below 0 keeps it), tie this process to its parent, then exec."""
+    """Change the user (a UID below 0 keeps it), tie this process to its parent, then exec.
+
+    PARENT is the expected parent's pid, or 0 when the parent cannot tell.
+    """
     parent, death_signal, uid, gid = (int(word) for word in sys.argv[1:5])
     command = sys.argv[5:]
     if uid >= 0:
@@ -23,7 +26,7 @@ def main() -> None:
         os.setuid(uid)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, death_signal)
-        if os.getppid() != parent:  # it died before it could be heard
+        if parent and os.getppid() != parent:  # it died before it could be heard
             sys.exit(1)
     os.execv(command[0], command)  # noqa: S606  # the point of this program
 

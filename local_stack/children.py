@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from local_stack.accounts import Account
 from local_stack.errors import StartError
 
-LAUNCHER = Path(__file__).with_name("become.py")
+LAUNCHER = (sys.executable, "-I", "-S", str(Path(__file__).with_name("become.py")))
 
 
 def start(
@@ -23,24 +24,30 @@ def start(
     log: Path,
     death_signal: signal.Signals,
     account: Account | None = None,
+    environment: Mapping[str, str] = os.environ,
 ) -> subprocess.Popen[bytes]:
     """Start a server in a session of its own, so that Ctrl-C reaches only us.
 
     `death_signal` is what Linux sends it when we die; its output is appended to `log`.
     """
     uid, gid = (account.uid, account.gid) if account else (-1, -1)
-    launcher = [sys.executable, "-I", "-S", str(LAUNCHER)]
-    tie = [str(os.getpid()), str(int(death_signal)), str(uid), str(gid)]
+    tie = [str(number) for number in (os.getpid(), int(death_signal), uid, gid)]
     with log.open("ab") as output:
         return subprocess.Popen(
-            [*launcher, *tie, *command],
+            [*LAUNCHER, *tie, *command],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,
-            env=_environment(),
+            env=_without_postgres(environment),
             cwd="/",
         )
+
+
+def tied_to_parent(command: str) -> str:
+    """A shell command that a supervisor can start and that gets SIGTERM if that supervisor dies."""
+    tie = ("0", str(int(signal.SIGTERM)), "-1", "-1")
+    return shlex.join([*LAUNCHER, *tie, "/bin/sh", "-c", f"exec {command}"])
 
 
 def stop(process: subprocess.Popen[bytes], how: signal.Signals, *, patience: float = 30) -> None:
@@ -68,15 +75,15 @@ def wait_until(
     raise StartError(f"{log.stem} ended with status {process.returncode}:\n{tail(log)}")
 
 
-def evict(pid: int, *, folder: Path, how: signal.Signals, patience: float = 30) -> None:
-    """End the server that an earlier, killed run left working in `folder`, if `pid` is it."""
-    if not _works_in(pid, folder):
+def evict(pid: int, *, mark: Path, how: signal.Signals, patience: float = 30) -> None:
+    """End the server that an earlier, killed run left working on `mark`, if `pid` is it."""
+    if not _works_on(pid, mark):
         return
     os.kill(pid, how)
     deadline = time.monotonic() + patience
-    while _works_in(pid, folder):
+    while _works_on(pid, mark):
         if time.monotonic() > deadline:
-            raise StartError(f"Process {pid} still uses {folder} and does not end. Stop it first.")
+            raise StartError(f"Process {pid} still uses {mark} and does not end. Stop it first.")
         time.sleep(0.05)
 
 
@@ -94,19 +101,19 @@ def free_port() -> int:
         return port
 
 
-def _works_in(pid: int, folder: Path) -> bool:
-    """Whether process `pid` is alive and a server of `folder`, by its arguments or its place.
+def _works_on(pid: int, mark: Path) -> bool:
+    """Whether process `pid` is alive and has the path `mark` as an argument or as its place.
 
     Its place alone would not do: in a container, root may not read it of another user's process.
     """
     process = Path(f"/proc/{pid}")
     try:
         arguments = (process / "cmdline").read_bytes().split(b"\0")
-        return bytes(folder) in arguments or (process / "cwd").resolve(strict=True) == folder
+        return bytes(mark) in arguments or (process / "cwd").resolve(strict=True) == mark
     except OSError:
         return False
 
 
-def _environment() -> dict[str, str]:
-    """Ours, without what would turn the servers away from the settings we pass."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+def _without_postgres(environment: Mapping[str, str]) -> dict[str, str]:
+    """Without PGDATA and its like, which would turn the servers from the settings we pass."""
+    return {name: value for name, value in environment.items() if not name.startswith("PG")}

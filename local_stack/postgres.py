@@ -71,7 +71,7 @@ class Server:
         self._account: Account | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self.data_dir = self._asked_dir
-        self._socket_dir = self._asked_dir
+        self._socket_dir: Path | None = None
         self.log = self._asked_dir.with_name("postgres.log")
 
     @property
@@ -109,8 +109,9 @@ class Server:
         if self._process is not None:
             children.stop(self._process, signal.SIGINT)
             self._process = None
-        if self._socket_dir != self.data_dir:
+        if self._socket_dir is not None and self._socket_dir != self.data_dir:
             shutil.rmtree(self._socket_dir, ignore_errors=True)
+        self._socket_dir = None
 
     def is_alive(self) -> bool:
         """Whether the server's process still runs."""
@@ -188,9 +189,7 @@ class Server:
         pid_file = self.data_dir / "postmaster.pid"
         if not pid_file.exists() or not Path("/proc/self").exists():
             return
-        children.evict(
-            int(pid_file.read_text().split()[0]), folder=self.data_dir, how=signal.SIGINT
-        )
+        children.evict(int(pid_file.read_text().split()[0]), mark=self.data_dir, how=signal.SIGINT)
         pid_file.unlink(missing_ok=True)
 
     def _launch(self, binaries: Path) -> None:
@@ -221,7 +220,12 @@ class Server:
         return command
 
     def _choose_socket(self) -> None:
-        """The data folder holds the socket too, unless its path is too long or needs quoting."""
+        """The data folder holds the socket too, unless its path is too long or needs quoting.
+
+        Chosen once, so that `url` outlives a restart of the server.
+        """
+        if self._socket_dir is not None:
+            return
         path = str(self.data_dir)
         if len(path.encode()) <= LONGEST_SOCKET_FOLDER and re.fullmatch(
             r"[\w/.-]+", path, re.ASCII

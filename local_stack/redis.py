@@ -122,7 +122,7 @@ class Server:
         pid_file = self._folder / "redis.pid"
         if pid_file.exists():
             pid = int(pid_file.read_text() or 0)
-            children.evict(pid, folder=self._folder, how=signal.SIGTERM)
+            children.evict(pid, mark=self._folder, how=signal.SIGTERM)
 
 
 @contextmanager
