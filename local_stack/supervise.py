@@ -22,7 +22,6 @@ silent=true
 logfile_maxbytes=5MB
 pidfile={folder}/supervisord.pid
 childlogdir={logs}
-umask=077
 """
 
 # stopasgroup stays off: Celery's children must not hear of a warm shutdown, least of all twice.
@@ -35,6 +34,7 @@ numprocs={copies}
 numprocs_start=0
 directory={directory}
 environment=PROCESS_NUMBER="%(process_num)s"
+umask=077
 autorestart=true
 startsecs=2
 startretries=30
