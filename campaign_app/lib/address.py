@@ -114,7 +114,9 @@ def _problem(text: str) -> str:
 def _detail(text: str) -> str:
     local, _, name = text.lower().rpartition("@")
     if not local.isascii():
-        return "Letters with accents before the @ do not arrive at most servers: check the spelling."
+        return (
+            "Letters with accents before the @ do not arrive at most servers: check the spelling."
+        )
     try:
         validate_email(
             text, check_deliverability=False, allow_smtputf8=False, test_environment=True

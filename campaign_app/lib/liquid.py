@@ -52,7 +52,7 @@ Segment = str | Field
 class Template:
     """A template that compiled. Safe to share between threads."""
 
-    __slots__ = ("_bound", "_escape", "fields", "segments")
+    __slots__ = ("_bound", "escape", "fields", "segments")
 
     def __init__(
         self, segments: tuple[Segment, ...] | None, bound: BoundTemplate | None, escape: Escape
@@ -60,7 +60,8 @@ class Template:
         self.segments = segments
         """Literal text and fields by turns, or None when there is logic in it."""
         self._bound = bound
-        self._escape = escape.function()
+        self.escape = escape.function()
+        """What is done to each value before it is put in."""
         self.fields = frozenset(_names(segments, bound))
         """The names of the recipient's values it uses, `attributes.city` as `city`."""
 
@@ -76,7 +77,7 @@ class Template:
         """
         if self.segments is None:
             return self._run(values)
-        escape = self._escape
+        escape = self.escape
         return "".join(
             piece if isinstance(piece, str) else escape(values.get(piece.name) or piece.fallback)
             for piece in self.segments
