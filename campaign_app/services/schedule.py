@@ -1,0 +1,84 @@
+"""Wall-clock times of people's zones, resolved to the moment they mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from campaign_app.lib import clock
+from campaign_app.lib.errors import Invalid
+
+FARTHEST = timedelta(days=731)
+"""Zones' rules are changed by law; nothing is promised for longer than two years ahead."""
+
+_CLOCK = "%H:%M on %-d %B %Y"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a wall-clock time means: `at` in UTC, and `note` when that is not what was written."""
+
+    at: datetime
+    note: str = ""
+
+
+def to_utc(local: datetime, zone: str) -> Moment:
+    """The moment when clocks in `zone` show `local`, which must be naive.
+
+    Where clocks jump over `local` it moves forward by the gap; where they show it twice the first
+    is taken; `note` says so. Raises Invalid for an unknown zone, a moment that has passed, or one
+    more than two years ahead.
+    """
+    place = _zone(zone)
+    _refuse_distant(local)
+    at = local.replace(tzinfo=place, fold=0).astimezone(UTC)
+    if at <= clock.now():
+        raise Invalid("That time has passed. Choose a later one.", field="scheduled_at")
+    return Moment(at, _note(local, place, at))
+
+
+def to_local(at: datetime, zone: str) -> datetime:
+    """What clocks in `zone` show at that moment, naive as a form field holds it."""
+    return at.astimezone(_zone(zone)).replace(tzinfo=None)
+
+
+@lru_cache(maxsize=1)
+def zones() -> tuple[str, ...]:
+    """The zones to choose from, by name: UTC, then `Continent/City`."""
+    cities = {name for name in _known() if "/" in name}
+    return ("UTC", *sorted(n for n in cities if not n.startswith(("Etc/", "SystemV/", "US/"))))
+
+
+@lru_cache(maxsize=1)
+def _known() -> frozenset[str]:
+    return frozenset(available_timezones())  # it reads six hundred files
+
+
+def _zone(name: str) -> ZoneInfo:
+    # ZoneInfo itself would open any file name below its folders.
+    if name not in _known():
+        raise Invalid(f"There is no time zone called “{name}”.", field="time_zone")
+    return ZoneInfo(name)
+
+
+def _refuse_distant(local: datetime) -> None:
+    today = clock.now().replace(tzinfo=None)
+    if local > today + FARTHEST:
+        raise Invalid("Choose a time within the next two years.", field="scheduled_at")
+    if local < today - timedelta(days=2):  # no zone is further away; year 1 would overflow below
+        raise Invalid("That time has passed. Choose a later one.", field="scheduled_at")
+
+
+def _note(local: datetime, place: ZoneInfo, at: datetime) -> str:
+    shown = at.astimezone(place).replace(tzinfo=None)
+    if shown != local:
+        return (
+            f"Clocks in {place.key} go forward past {local:{_CLOCK}}, "
+            f"so it will be {shown:%H:%M} there."
+        )
+    second = local.replace(tzinfo=place, fold=1).astimezone(UTC)
+    if second != at:
+        return f"Clocks in {place.key} show {local:{_CLOCK}} twice; it will be the first time."
+    return ""
