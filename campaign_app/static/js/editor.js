@@ -30,6 +30,7 @@ function mergeFields(textarea) {
 }
 
 function menu(editor, fields) {
+  if (!fields.length) return;
   editor.ui.registry.addMenuButton("mergefields", {
     text: "Merge field",
     tooltip: "Insert a merge field",
@@ -48,7 +49,7 @@ function split(html) {
 /* {% … %} is protected as it stands, or a loop around table rows would be thrown out of the table. */
 const PROTECT = [/\{%[\s\S]*?%\}/g, /<\?[\s\S]*?\?>/g, /<!--\[if[\s\S]*?<!\[endif\]-->/gi];
 
-function settings(textarea, fields) {
+function settings(textarea) {
   return {
     target: textarea,
     base_url: BASE,
@@ -57,10 +58,10 @@ function settings(textarea, fields) {
     content_css: "default",
     plugins: "link lists table image code autolink charmap searchreplace wordcount visualblocks",
     toolbar: [
-      "undo redo | blocks | bold italic underline forecolor | alignleft aligncenter alignright |",
-      "bullist numlist | link image table | mergefields | removeformat visualblocks code",
+      "undo redo | blocks | bold italic underline forecolor | mergefields | link image table |",
+      "bullist numlist | alignleft aligncenter alignright | removeformat visualblocks code",
     ].join(" "),
-    toolbar_mode: "sliding",
+    toolbar_mode: "wrap",
     menubar: false,
     branding: false,
     promotion: false,
@@ -81,31 +82,49 @@ function settings(textarea, fields) {
     browser_spellcheck: true,
     contextmenu: false,
     sandbox_iframes: true,
-    setup: (editor) => menu(editor, fields),
   };
 }
 
-function label(textarea, editor) {
-  const text = textarea.labels?.[0]?.textContent.trim() || "Text";
-  editor.getBody().setAttribute("aria-label", text);
+/* Untouched means untouched: not even the editor's own tidying may change what is stored. The source
+   view shows, and takes, the whole document. */
+function keepFrame(editor, original) {
+  let frame = split(original);
+  let clean = null;
+  editor.on("init", () => {
+    clean = editor.getContent();
+  });
+  editor.on("BeforeSetContent", (event) => {
+    if (!/<body[^>]*>/i.test(event.content)) return;
+    if (event.content !== original) original = null;
+    frame = split(event.content);
+    event.content = frame.body;
+  });
+  editor.on("GetContent", (event) => {
+    if (!event.save && !event.source_view) return;
+    const untouched = original !== null && event.content === clean;
+    event.content = untouched ? original : frame.before + event.content + frame.after;
+  });
+}
+
+function styles(html) {
+  return [...html.matchAll(/<style[^>]*>([\s\S]*?)<\/style>/gi)].map((match) => match[1]).join("\n");
 }
 
 async function edit(textarea) {
   const hugerte = await load();
   const original = textarea.value;
-  const frame = split(original);
-  textarea.value = frame.body;
-  const [editor] = await hugerte.init(settings(textarea, mergeFields(textarea)));
-  if (!editor) {
-    textarea.value = original;
-    return;
-  }
-  label(textarea, editor);
-  const clean = editor.getContent();
-  editor.on("SaveContent", (event) => {
-    // untouched means untouched: not even the editor's own tidying may change what is stored
-    event.content = event.content === clean ? original : frame.before + event.content + frame.after;
+  const fields = mergeFields(textarea);
+  const [editor] = await hugerte.init({
+    ...settings(textarea),
+    content_style: styles(original),
+    setup: (fresh) => {
+      menu(fresh, fields);
+      keepFrame(fresh, original);
+    },
   });
+  if (!editor) return;
+  editor.getBody().setAttribute("aria-label", textarea.labels?.[0]?.textContent.trim() || "Text");
+  editor.save();
   editor.on("input change undo redo", () => editor.save());
   document.addEventListener("themechange", () => restyle(textarea, editor), { once: true });
 }
