@@ -107,7 +107,7 @@ _DISABLED = r"disabled|inactive|deactivated|closed|no longer (active|available|v
 _POLICY = (
     r"spam|black ?list|block ?list|blocked|spamhaus|unsolicited|reputation|virus|malware|phish"
     r"|\bdkim\b|\bspf\b|dmarc|unauthenticated|not verified|policy|suspended"
-    r"|relay(ing)? (access )?denied|sender (address )?rejected|not allowed to send|send as this sender"
+    r"|relay(ing)? (access )?denied|sender (address )?rejected|(not allowed to|as this) send(er)?"
     r"|content (rejected|denied)|banned|bad outbound sender"
 )
 

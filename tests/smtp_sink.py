@@ -1,0 +1,212 @@
+"""A recording SMTP server: the tests' witness of what was really handed over.
+
+It is a real server on a real socket. Every message it accepts is written to `accepted` (and to a
+ledger file, JSON lines, fsynced) *before* its 250 is sent, so the record never claims less than
+the client may know. A script of `Fault`s makes it misbehave at a chosen phase:
+
+    with SmtpSink([Fault("rcpt", reply="451 4.3.0 later", rcpt="b@", times=1)]) as sink:
+        ...connect to 127.0.0.1, sink.port...
+        assert [record.rcpt for record in sink.accepted] == ["a@example.com"]
+
+Phases: connect, ehlo, auth, mail, rcpt, data, body, dot, idle (after a message's answer, unasked).
+What the client does wrong as a client (commands before the answer where PIPELINING was not offered,
+anything after DATA before its 354, bare line feeds) is kept in `violations`.
+
+As a process of its own: `python -m tests.smtp_sink --port 0 --ledger FILE [--script FILE]` prints
+its port; the script is a JSON list of objects with the fields of `Fault`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import re
+import ssl
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+from tests.smtp_session import Fault, Session
+
+__all__ = ["Fault", "Record", "SmtpSink"]
+
+MESSAGE_ID = re.compile(rb"^Message-ID:[ \t]*(\S+)", re.IGNORECASE | re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Record:
+    """An accepted message. `message_id` is its header; `body` is kept in memory only."""
+
+    time: float
+    connection: int
+    message_id: str
+    mail_from: str
+    rcpt: str
+    size: int
+    body: bytes = field(default=b"", repr=False, compare=False)
+
+
+class SmtpSink:
+    """The server, in a thread of its own while the `with` block lasts.
+
+    `extensions` is what EHLO offers besides STARTTLS and AUTH. `tls` is "", "starttls" or "tls" and
+    needs `tls_context`. `credentials` makes it ask for a log-in. `latency` is in seconds a round
+    trip. `data_without_rcpt` answers 354 though every recipient was refused (RFC 2920 allows it).
+    """
+
+    def __init__(
+        self,
+        script: Iterable[Fault] = (),
+        *,
+        port: int = 0,
+        ledger: Path | None = None,
+        extensions: Iterable[str] = ("PIPELINING", "SIZE 52428800", "8BITMIME"),
+        tls: str = "",
+        tls_context: ssl.SSLContext | None = None,
+        credentials: tuple[str, str] | None = None,
+        auth: str = "PLAIN LOGIN",
+        latency: float = 0,
+        data_without_rcpt: bool = False,
+        keep_bodies: bool = True,
+    ) -> None:
+        self.script = list(script)
+        self.port = port
+        self.extensions = list(extensions)
+        self.tls = tls
+        self.tls_context = tls_context
+        self.credentials = credentials
+        self.auth = auth
+        self.latency = latency
+        self.data_without_rcpt = data_without_rcpt
+        self.keep_bodies = keep_bodies
+        self.accepted: list[Record] = []
+        self.violations: list[str] = []
+        self.commands: list[str] = []
+        self.connections = 0
+        self.max_concurrent = 0
+        self._open = 0
+        self._ledger = os.open(ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT) if ledger else -1
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> SmtpSink:
+        self._thread.start()
+        self._ready.wait(10)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(10)
+        if self._ledger >= 0:
+            os.close(self._ledger)
+
+    def accepted_twice(self) -> list[str]:
+        """Message-IDs that were accepted more than once."""
+        counts = Counter(record.message_id for record in self.accepted)
+        return [message_id for message_id, count in counts.items() if count > 1]
+
+    def count(self, verb: str) -> int:
+        """How many commands `verb` were received."""
+        return sum(command.upper().startswith(verb) for command in self.commands)
+
+    def record(self, session: Session, body: bytes) -> None:
+        """Accept a message: in the ledger first, on disk, then in memory."""
+        found = MESSAGE_ID.search(body.partition(b"\r\n\r\n")[0])
+        message_id = found[1].decode("ascii", "replace") if found else ""
+        facts = Record(
+            time.time(),
+            session.number,
+            message_id,
+            session.mail_from,
+            session.rcpt,
+            len(body),
+            body if self.keep_bodies else b"",
+        )
+        if self._ledger >= 0:
+            line = {key: value for key, value in asdict(facts).items() if key != "body"}
+            os.write(self._ledger, json.dumps(line).encode() + b"\n")
+            os.fsync(self._ledger)
+        self.accepted.append(facts)
+
+    def fault(self, phase: str, session: Session) -> Fault | None:
+        """The first fault of the script that strikes now."""
+        found = next((fault for fault in self.script if fault.strikes(phase, session)), None)
+        if found and found.times:
+            found.times -= 1
+        return found
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._listen())
+        finally:
+            self._loop.close()
+
+    async def _listen(self) -> None:
+        self._stop = asyncio.Event()
+        server = await asyncio.start_server(
+            self._converse,
+            "127.0.0.1",
+            self.port,
+            limit=2**27,
+            ssl=self.tls_context if self.tls == "tls" else None,
+        )
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        await self._stop.wait()
+        server.close()
+        sessions = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in sessions:
+            task.cancel()
+        await asyncio.gather(*sessions, return_exceptions=True)
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self._open += 1
+        self.max_concurrent = max(self.max_concurrent, self._open)
+        session = Session(self, self.connections, reader, writer)
+        try:
+            with suppress(OSError, EOFError, asyncio.CancelledError):
+                await session.run()
+        finally:
+            self._open -= 1
+            writer.transport.abort() if session.aborted else writer.close()
+
+
+def main() -> None:
+    """Serve until killed."""
+    parser = argparse.ArgumentParser(description="A recording SMTP server")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--ledger", type=Path, required=True)
+    parser.add_argument("--script", type=Path)
+    parser.add_argument("--latency", type=float, default=0)
+    options = parser.parse_args()
+    script = json.loads(options.script.read_text()) if options.script else []
+    faults = [Fault(**fault) for fault in script]
+    with SmtpSink(
+        faults,
+        port=options.port,
+        ledger=options.ledger,
+        latency=options.latency,
+        keep_bodies=False,
+    ) as sink:
+        sys.stdout.write(f"{sink.port}\n")
+        sys.stdout.flush()
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()
