@@ -1,6 +1,7 @@
 /* Short good news in the corner; errors stay until they are read. */
 
 const STAY = 6000;
+const KEPT = "carillon-toasts";
 
 function icon(name, colour) {
   const source = document.querySelector("use")?.getAttribute("href")?.split("#")[0] ?? "";
@@ -45,7 +46,23 @@ export function toast(message, kind = "info") {
   if (kind !== "danger") leave(element);
 }
 
-/** Let the toasts that came with the page leave by themselves. */
+/** Keep what `page`, fetched behind the person's back, wanted to say, for the page they see next. */
+export function keep(page) {
+  const said = [...page.querySelectorAll("[data-toast] .toast-body span")].map((one) => one.textContent);
+  if (said.length) sessionStorage.setItem(KEPT, JSON.stringify(said));
+}
+
+function showKept() {
+  const said = JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
+  sessionStorage.removeItem(KEPT);
+  for (const message of said) toast(message, "success");
+}
+
+/** Let the toasts that came with the page leave by themselves, and show those that were kept. */
 export function start(node) {
-  for (const element of node.querySelectorAll("[data-toast]")) leave(element);
+  showKept();
+  for (const element of node.querySelectorAll("[data-toast]")) {
+    element.removeAttribute("data-toast");
+    leave(element);
+  }
 }

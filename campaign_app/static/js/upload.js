@@ -11,7 +11,7 @@
  * errors takes the place of this one.
  */
 
-import { toast } from "./toasts.js";
+import { keep, toast } from "./toasts.js";
 
 function size(bytes) {
   const megabytes = bytes / 1e6;
@@ -60,9 +60,13 @@ function busy(form, on) {
   for (const button of form.querySelectorAll("[type=submit]")) button.disabled = on;
 }
 
+function parse(request) {
+  return new DOMParser().parseFromString(request.responseText, "text/html");
+}
+
 function refused(form, request) {
   busy(form, false);
-  const page = new DOMParser().parseFromString(request.responseText, "text/html");
+  const page = parse(request);
   const fresh = page.querySelector("form[data-upload]");
   if (fresh) {
     form.replaceWith(fresh);
@@ -80,8 +84,9 @@ function send(form) {
   request.upload.addEventListener("progress", (event) => progress(form, event.loaded, event.total));
   request.addEventListener("load", () => {
     const moved = request.responseURL && request.responseURL !== form.action;
-    if (request.status < 400 && moved) window.location.assign(request.responseURL);
-    else refused(form, request);
+    if (request.status >= 400 || !moved) return refused(form, request);
+    keep(parse(request));
+    window.location.assign(request.responseURL);
   });
   request.addEventListener("error", () => {
     busy(form, false);
