@@ -14,6 +14,9 @@ from campaign_app.lib.errors import Invalid
 MAX_LENGTH = 254
 """Characters an address may have on the wire (RFC 5321 §4.5.3.1.3, less the angle brackets)."""
 
+MAX_LOCAL = 64
+"""Characters before the @ (RFC 5321 §4.5.3.1.1)."""
+
 _EDGES = " \t\r\n\v\f\xa0\u200b\u200c\u200d\u2060\ufeff"
 _LOCAL = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _BRACKETED = re.compile(r"[^<>]*<\s*([^<>\s]+@[^<>\s]+)\s*>")
@@ -41,7 +44,7 @@ def check(text: str) -> tuple[str, str]:
     """`(address, "")` in the form `normalise` gives, or `("", problem)` in a user's words."""
     local, at, domain = text.strip(_EDGES).lower().rpartition("@")
     ascii_domain, _ = _domain(domain)
-    if at and ascii_domain and len(local) <= 64 and _LOCAL.fullmatch(local):
+    if at and ascii_domain and _LOCAL.fullmatch(local) and len(local) <= MAX_LOCAL:
         address = f"{local}@{ascii_domain}"
         if len(address) <= MAX_LENGTH:
             return address, ""
@@ -93,21 +96,28 @@ def _domain(name: str) -> tuple[str, str]:
     return checked.ascii_domain or "", ""
 
 
+_PROBLEMS = (
+    (re.compile(r"[^@]*"), "has no @. An address looks like name@example.com."),
+    (
+        re.compile(r".*@.*[,;\s].*@.*"),
+        "looks like several addresses. Put each in a row of its own.",
+    ),
+    (re.compile(r".*\s.*"), "has a space in it. Remove it."),
+    (re.compile(r".*,.*"), "has a comma in it. Should it be a full stop?"),
+)
+
+
 def _problem(text: str) -> str:
-    shown = text if len(text) <= 80 else f"{text[:77]}..."
-    bracketed = _BRACKETED.fullmatch(text)
     if not text:
         return "The e-mail address is empty. Write one like name@example.com."
+    shown = " ".join(text.split())
+    shown = shown if len(shown) <= 80 else f"{shown[:77]}..."
+    bracketed = _BRACKETED.fullmatch(text)
     if bracketed:
         return f'"{shown}" holds more than the address. Write only {bracketed[1]}.'
-    if "@" not in text:
-        return f'"{shown}" has no @. An address looks like name@example.com.'
-    if text.count("@") > 1 and re.search(r"[,;\s]", text):
-        return f'"{shown}" looks like several addresses. Put each in a row of its own.'
-    if re.search(r"\s", text):
-        return f'"{shown}" has a space in it. Remove it.'
-    if "," in text:
-        return f'"{shown}" has a comma in it. Should it be a full stop?'
+    for pattern, problem in _PROBLEMS:
+        if pattern.fullmatch(shown):
+            return f'"{shown}" {problem}'
     return f'"{shown}" is not an e-mail address. {_detail(text)}'
 
 

@@ -6,23 +6,28 @@ import html
 import re
 from dataclasses import dataclass, field
 
-import inscriptis
+import inscriptis  # type: ignore[import-untyped]  # has no annotations to read
 import nh3
-from inscriptis.model.config import ParserConfig
+from inscriptis.model.config import ParserConfig  # type: ignore[import-untyped]
 
 from campaign_app.lib import css
 from campaign_app.lib.html_masks import TAG, Masks
 
-_TAGS = frozenset(
-    """
-    a abbr address area article aside b bdi bdo big blockquote br caption center cite code col
-    colgroup dd del dfn div dl dt em figcaption figure font footer h1 h2 h3 h4 h5 h6 header hr i img
-    ins kbd li main map mark nav ol p pre q s samp section small span strike strong sub sup table
-    tbody td tfoot th thead time tr tt u ul var wbr
-    """.split()
-)
+# fmt: off
+_TAGS = {
+    "a", "abbr", "address", "area", "article", "aside", "b", "bdi", "bdo", "big", "blockquote",
+    "br", "caption", "center", "cite", "code", "col", "colgroup", "dd", "del", "dfn", "div", "dl",
+    "dt", "em", "figcaption", "figure", "font", "footer", "h1", "h2", "h3", "h4", "h5", "h6",
+    "header", "hr", "i", "img", "ins", "kbd", "li", "main", "map", "mark", "nav", "ol", "p",
+    "pre", "q", "s", "samp", "section", "small", "span", "strike", "strong", "sub", "sup",
+    "table", "tbody", "td", "tfoot", "th", "thead", "time", "tr", "tt", "u", "ul", "var", "wbr",
+}
+# fmt: on
 _ATTRIBUTES = {
-    "*": set("align bgcolor border class dir height id lang role style title valign width".split()),
+    "*": {
+        *("align", "bgcolor", "border", "class", "dir", "height", "id", "lang", "role", "style"),
+        *("title", "valign", "width"),
+    },
     "a": {"href", "name", "target"},
     "area": {"alt", "coords", "href", "shape", "target"},
     "map": {"name"},
@@ -59,7 +64,7 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
 
 
 _CLEANER = nh3.Cleaner(
-    tags=set(_TAGS),
+    tags=_TAGS,
     attributes=_ATTRIBUTES,
     attribute_filter=_attribute,
     strip_comments=False,

@@ -11,7 +11,7 @@ import html
 import re
 from collections.abc import Callable
 
-from campaign_app.lib.liquid import CHUNK
+from campaign_app.lib.liquid_syntax import CHUNK
 
 TAG = re.compile(
     r"""<!--.*?(?:-->|\Z)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
-_TITLES = frozenset("mr mrs ms miss dr prof herr frau mme sir dame".split())
+_TITLES = frozenset(
+    ("mr", "mrs", "ms", "miss", "mx", "dr", "prof", "sir", "dame", "herr", "frau", "mme", "m")
+)
 
 
 def values(email: str, name: str, attributes: Mapping[str, str], **more: str) -> dict[str, str]:
@@ -25,6 +26,6 @@ def first_name(name: str) -> str:
         family, _, name = name.partition(",")
         name = name.strip() or family
     words = name.split()
-    while len(words) > 1 and re.sub(r"\W", "", words[0]).lower() in _TITLES:
+    while len(words) > 1 and words[0].rstrip(".").lower() in _TITLES:
         del words[0]
     return words[0] if words else ""

@@ -33,7 +33,7 @@ def links_in(source: str) -> list[str]:
 
 
 def redirect(source: str, targets: Mapping[str, str]) -> str:
-    """The HTML with each address found in `targets` replaced by its target (HTML, may be Liquid)."""
+    """The HTML with each address in `targets` replaced by its target: HTML, may be Liquid."""
     return _each_link(source, targets.get)
 
 

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from operator import itemgetter
-from typing import Any
 
 from campaign_app.lib import liquid
 from campaign_app.sending import mime
 
-Slot = Callable[[Mapping[str, str]], bytes]
+Values = Mapping[str, str]
+Slot = Callable[[Values], bytes]
 """Gives the encoded bytes of one place in a mail, from the recipient's values."""
 
 
 class Layout:
-    """Built once with `literal`, `slot` and `body`; then only `fill` is called, by many threads."""
+    """What is being built of a mail, front to back; `finished` makes a Form of it."""
 
     def __init__(self) -> None:
         self._literal = bytearray()
         self._slots: list[Slot] = []
         self._order: list[int] = []
         self._known: dict[object, int] = {}
-        self._format = b""
-        self._pick: Callable[[list[bytes]], Any] = tuple
 
     def literal(self, code: bytes) -> None:
         """Add bytes that are the same in every mail."""
@@ -30,46 +28,61 @@ class Layout:
 
     def slot(self, make: Slot, *, key: object = None) -> None:
         """Add a place for what `make` gives. Slots of an equal key are made once a mail."""
-        key = make if key is None else key
-        number = self._known.setdefault(key, len(self._slots))
+        number = self._known.setdefault(make if key is None else key, len(self._slots))
         if number == len(self._slots):
             self._slots.append(make)
         self._order.append(number)
         self._literal += b"%b"
 
-    def body(
-        self, template: liquid.Template, finish: Callable[[str, Mapping[str, str]], str]
-    ) -> None:
-        """Add a part as quoted-printable.
+    def body(self, template: liquid.Template) -> None:
+        """Add a part as quoted-printable: its text as literals, a slot per field and island.
 
-        A plain template becomes literals and a slot per field; one with logic is one slot, whose
-        text goes through `finish` before it is encoded.
+        Every literal and every value ends its own line with a soft break, so each can be encoded
+        without knowing what stands beside it.
         """
-        if template.segments is None:
-            self.slot(lambda values: mime.quoted_printable(finish(template.render(values), values)))
-            return
         for piece in template.segments:
             if isinstance(piece, str):
                 self.literal(mime.open_ended(mime.quoted_printable(piece)))
-            else:
+            elif isinstance(piece, liquid.Field):
                 self.slot(_field(piece, template.escape), key=(piece, template.escape))
+            else:
+                self.slot(_island(piece))
 
-    def freeze(self) -> Layout:
-        """End the building."""
-        self._format = bytes(self._literal)
-        self._pick = itemgetter(*self._order)
-        return self
+    def body_as_a_whole(
+        self, template: liquid.Template, complete: Callable[[str, Values], str]
+    ) -> None:
+        """Add a part whose text must be seen whole, by `complete`, before it is encoded."""
+        self.slot(lambda values: mime.quoted_printable(complete(template.render(values), values)))
 
-    def fill(self, values: Mapping[str, str]) -> bytes:
-        """The mail for one recipient."""
-        made = [make(values) for make in self._slots]
-        return self._format % self._pick(made)
+    def finished(self) -> Form:
+        """The form to fill in."""
+        return Form(bytes(self._literal), tuple(self._slots), tuple(self._order))
+
+
+class Form:
+    """A mail ready to be filled in. Safe to share between threads."""
+
+    __slots__ = ("_format", "_pick", "_slots")
+
+    def __init__(self, form: bytes, slots: tuple[Slot, ...], order: tuple[int, ...]) -> None:
+        self._format = form
+        self._slots = slots
+        self._pick = itemgetter(*order)
+
+    def fill(self, values: Values) -> bytes:
+        """The mail for one recipient. Raises what a slot raises: Invalid, from logic."""
+        filled: bytes = self._format % self._pick([make(values) for make in self._slots])
+        return filled
 
 
 def _field(field: liquid.Field, escape: Callable[[str], str]) -> Slot:
     name, fallback = field.name, field.fallback
 
-    def encode(values: Mapping[str, str]) -> bytes:
-        return mime.value(escape(values.get(name) or fallback))
+    def encode(values: Values) -> bytes:
+        return mime.value(escape(str(values.get(name) or fallback)))
 
     return encode
+
+
+def _island(island: liquid.Island) -> Slot:
+    return lambda values: mime.value(island.render(values))
