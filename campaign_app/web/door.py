@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
+from urllib.parse import urlsplit
 
 from flask import Flask, flash, g, redirect, request, session, url_for
-from flask_login import current_user
+from flask_login import current_user, login_user
+from werkzeug.exceptions import Unauthorized
 from werkzeug.wrappers import Response
 
 from campaign_app.extensions import login_manager
 from campaign_app.lib.errors import Forbidden
 from campaign_app.models.people import Role, User
 from campaign_app.services import people
+
+OWN_ACCOUNT = frozenset({"settings.index", "settings.password"})
+"""Pages about the person, not the workspace: a viewer may change what is theirs."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,18 +39,49 @@ def load_user(session_name: str) -> User | None:
     return people.session_user(int(user_id), session_version=int(version))
 
 
+def enter(user: User, *, remember: bool = False) -> None:
+    """Begin a new session for `user`: nothing of the old one survives (session fixation).
+
+    `remember` keeps it for a month; otherwise it ends with the browser.
+    """
+    session.clear()
+    session.permanent = remember
+    login_user(user)
+
+
+def local_path(target: str | None) -> str:
+    """`target` when it is a path of this site, else the dashboard's: no open redirects."""
+    home = url_for("dashboard.index")
+    # Browsers read "\\" as "/" and skip control characters: "/\\evil.example" leaves the site.
+    if not target or not target.isprintable() or "\\" in target or not target.startswith("/"):
+        return home
+    parts = urlsplit(target)
+    return home if parts.scheme or parts.netloc or target.startswith("//") else target
+
+
 def require_member() -> Response | None:
     """Let members in and remember their workspace; send strangers to the log-in page."""
     if not current_user.is_authenticated:
-        if request.method == "GET" and not request.path.endswith(".json"):
-            flash("Please log in to continue.", "info")
-            return redirect(url_for("auth.login", next=request.full_path.rstrip("?")))
-        return login_manager.unauthorized()  # type: ignore[no-any-return]
+        return _send_to_log_in()
     membership = people.membership(current_user, workspace_id=session.get("workspace_id"))
-    g.user, g.workspace, g.role = current_user, membership.workspace, membership.role
-    if request.method not in ("GET", "HEAD", "OPTIONS") and g.role == Role.VIEWER:
+    g.user = current_user._get_current_object()  # noqa: SLF001 - a row must not hold the proxy
+    g.workspace, g.role = membership.workspace, membership.role
+    changes = request.method not in ("GET", "HEAD", "OPTIONS")
+    if changes and g.role == Role.VIEWER and request.endpoint not in OWN_ACCOUNT:
         raise Forbidden("Your role lets you look, not change. Ask an owner of the workspace.")
     return None
+
+
+def _send_to_log_in() -> Response:
+    """The log-in page, which leads back here; scripts get a plain 401 instead."""
+    back = request.full_path.rstrip("?") if request.method == "GET" else None
+    log_in = url_for("auth.login", next=back)
+    if "HX-Request" in request.headers:
+        return Response(status=401, headers={"HX-Redirect": url_for("auth.login")})
+    if request.path.endswith(".json"):
+        raise Unauthorized("Log in again to go on.")
+    flash("Please log in to continue.", "info")
+    return redirect(log_in)
 
 
 def owners_only(view: Callable[P, R]) -> Callable[P, R]:
