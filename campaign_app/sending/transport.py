@@ -9,6 +9,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping, Sequence
 from time import monotonic
+from types import TracebackType
 
 from campaign_app.sending.greeting import Greeting, say_goodbye
 from campaign_app.sending.handover import (
@@ -105,6 +106,17 @@ class Connection:
         self.sent_on_connection += len(run.outcomes)
         self.broken = result.broken
         return result
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
     def close(self) -> None:
         """Say QUIT if anybody listens, and hang up. Never raises."""

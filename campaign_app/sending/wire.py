@@ -109,7 +109,7 @@ class Wire:
         sent = 0
         while sent < len(data):
             try:
-                sent += self._sock.send(data[sent:] if sent else data)
+                sent += self._sock.send(memoryview(data)[sent:] if sent else data)
             except _WOULD_BLOCK:
                 if patience.is_over():
                     raise self._cut("The server took no more data", data, before, sent) from None
@@ -139,11 +139,14 @@ class Wire:
     def overheard(self) -> bytes | None:
         """A whole reply that is there without having been asked for, such as an idle server's 421.
 
-        Never waits. Raises WireError when the server has closed the connection.
+        Never waits. Raises WireError when the server has closed the connection without a word.
         """
         self._sock.settimeout(0)
         try:
             self._receive()
+        except WireError:
+            if not _reply_end(self._unread):
+                raise
         finally:
             self._sock.settimeout(SLICE if self.is_tls else None)
         end = _reply_end(self._unread)
