@@ -25,7 +25,7 @@ from local_stack.state import State
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO_EMAIL = "demo@carillon.example"
-START_SECONDS = 120
+START_SECONDS = 180
 REVIVALS_A_MINUTE = 3
 
 
@@ -81,7 +81,8 @@ class Stack:
                 if not server.is_alive():
                     self._revive(name, server)
             time.sleep(0.5)
-        raise StartError(f"supervisord ended unexpectedly:\n{children.tail(self._supervisor.log)}")
+        log = self._state.logs / "supervisord.log"
+        raise StartError(f"supervisord ended unexpectedly:\n{children.tail(log)}")
 
     def flask(self, *arguments: str) -> int:
         """Run a Flask command in the stack's environment and give its status."""
