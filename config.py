@@ -40,6 +40,8 @@ class Config:
     """The Maildir of the development mail catcher; set, it opens `/dev/mailbox`."""
     mailbox_smtp_port: int = 0
     """The port the development mail catcher listens on."""
+    workers: int = 2
+    """How many sending processes run; the dispatcher shares their threads out fairly."""
     max_upload_bytes: int = 2 * 1024**3
     trusted_proxies: int = 0
     """How many reverse proxies set X-Forwarded-*; 0 trusts none."""

@@ -1,1 +1,61 @@
-"""The queue "dispatch"."""
+"""The queue `dispatch`: the round that Beat rings every ten seconds, alone in its worker."""
+
+from __future__ import annotations
+
+from celery import current_app as celery_app
+from celery import shared_task
+from flask import current_app
+from kombu.exceptions import KombuError, OperationalError
+from redis.exceptions import RedisError
+
+from campaign_app.extensions import redis
+from campaign_app.lib import logs
+from campaign_app.sending import dispatch
+from campaign_app.tasks.queues import DOORBELL_SECONDS
+from campaign_app.tasks.workshop import capacity, workshop
+
+RUNG_KEY = "carillon:rung"
+BEAT_KEY = "carillon:beat"
+BEAT_SECONDS = 60
+"""How long after its last round the dispatcher counts as alive."""
+
+log = logs.get(__name__)
+
+
+@shared_task(name="dispatch.tick")
+def tick() -> None:
+    """One round; then ring whom it names."""
+    _note_life()
+    found = dispatch.go_round(journals=workshop().journals, capacity=capacity())
+    for campaign_id in found.to_plan:
+        send("jobs.plan_campaign", campaign_id)
+    for sender_id in found.bells:
+        send("sending.drain_sender", sender_id)
+
+
+def ring() -> None:
+    """Ask for a round now. Never raises: Beat's next round makes good what the broker missed."""
+    try:
+        if redis.client.set(RUNG_KEY, 1, nx=True, ex=DOORBELL_SECONDS):
+            send("dispatch.tick")
+    except RedisError as error:
+        log.warning("doorbell not rung", error=type(error).__name__)
+
+
+def send(task: str, *args: int) -> None:
+    """Put a doorbell into its queue; it is thrown away when nobody answers in time."""
+    try:
+        celery_app.send_task(
+            task, args=args, expires=DOORBELL_SECONDS, ignore_result=True, retry=False
+        )
+    except (KombuError, OperationalError, RedisError) as error:
+        log.warning("doorbell not rung", task=task, error=type(error).__name__)
+
+
+def _note_life() -> None:
+    """Let /readyz see that Beat and this worker live, and let the next `ring` through."""
+    try:
+        redis.client.delete(RUNG_KEY)
+        redis.client.set(BEAT_KEY, current_app.name, ex=BEAT_SECONDS)
+    except RedisError as error:
+        log.warning("redis away", error=type(error).__name__)

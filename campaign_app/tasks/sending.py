@@ -1,1 +1,27 @@
-"""The queue "sending"."""
+"""The queue `sending`: one task is one SMTP connection, draining its sender's batches."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from celery.signals import worker_shutting_down
+
+from campaign_app.sending import stopping
+from campaign_app.sending.deliver import End, drain
+from campaign_app.tasks import dispatch
+from campaign_app.tasks.workshop import worker_name, workshop
+
+
+@shared_task(name="sending.drain_sender")
+def drain_sender(sender_id: int) -> None:
+    """Drain the sender; with work left, ring the successor, else ask what is next."""
+    end = drain(sender_id, workshop=workshop(), worker=worker_name())
+    if end == End.YIELDED:
+        dispatch.send("sending.drain_sender", sender_id)
+    elif end in (End.EMPTY, End.WAITING):
+        dispatch.ring()
+
+
+@worker_shutting_down.connect
+def _stop(**_: object) -> None:
+    """SIGTERM: every drain ends after its window, and nothing is left unconfirmed."""
+    stopping.want()

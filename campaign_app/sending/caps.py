@@ -1,0 +1,75 @@
+"""Minute, hour and day caps of a sender, counted in PostgreSQL: no FLUSHALL resets a day.
+
+The hour and the day slide: they are the last 60 and 1,440 whole minutes and the present one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import text
+
+from campaign_app.extensions import db
+from campaign_app.models.senders import Sender
+
+# The sender's row is locked for the rest of the transaction, so that two connections take turns.
+_LOCK = text("SELECT 1 FROM senders WHERE id = :sender FOR UPDATE")
+_USED = text(
+    """
+    SELECT COALESCE(sum(handed_over) FILTER (WHERE minute > t.now - interval '1 minute'), 0) AS m,
+           COALESCE(sum(handed_over) FILTER (WHERE minute > t.now - interval '1 hour'), 0) AS h,
+           COALESCE(sum(handed_over), 0) AS d
+    FROM (SELECT date_trunc('minute', clock_timestamp()) AS now) t
+    LEFT JOIN sender_usage u
+           ON u.sender_id = :sender AND u.minute > t.now - interval '1 day'
+    """
+)
+_USE = text(
+    """
+    INSERT INTO sender_usage (sender_id, minute, handed_over)
+    VALUES (:sender, date_trunc('minute', clock_timestamp()), :count)
+    ON CONFLICT (sender_id, minute)
+    DO UPDATE SET handed_over = sender_usage.handed_over + excluded.handed_over
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """`count` messages may be handed over now; when 0, try again after `wait_seconds`."""
+
+    count: int
+    wait_seconds: float = 0.0
+    cap: str = ""
+    """The cap that is used up: minute, hour or day."""
+
+
+def allow(sender: Sender, *, want: int) -> Allowance:
+    """How many of `want` messages the sender's caps allow now. Nothing is counted yet."""
+    caps = {"minute": sender.per_minute, "hour": sender.per_hour, "day": sender.per_day}
+    if not any(caps.values()):
+        return Allowance(want)
+    db.session.execute(_LOCK, {"sender": sender.id})
+    used = db.session.execute(_USED, {"sender": sender.id}).one()
+    left = {
+        name: cap - spent
+        for (name, cap), spent in zip(caps.items(), (used.m, used.h, used.d), strict=True)
+        if cap
+    }
+    tightest = min(left, key=lambda name: left[name])
+    if left[tightest] > 0:
+        return Allowance(min(want, left[tightest]))
+    waits = {"minute": 15.0, "hour": 60.0, "day": 600.0}
+    return Allowance(0, waits[tightest], tightest)
+
+
+def count(sender: Sender, *, handed_over: int) -> None:
+    """Count messages against the sender's caps, in the transaction that opens their window."""
+    if sender.per_minute or sender.per_hour or sender.per_day:
+        db.session.execute(_USE, {"sender": sender.id, "count": handed_over})
+
+
+def give_back(sender: Sender, *, unused: int) -> None:
+    """Take back what was counted for messages that did not leave."""
+    if unused and (sender.per_minute or sender.per_hour or sender.per_day):
+        db.session.execute(_USE, {"sender": sender.id, "count": -unused})

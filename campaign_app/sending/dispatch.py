@@ -1,0 +1,162 @@
+"""The dispatcher's round: every ten seconds, and at once when somebody presses Send.
+
+Each step commits by itself and wins its rows, so two rounds at once, or none for a while, do no
+harm. The round says whom to ring; ringing is the task's business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import TextClause, select, text
+
+from campaign_app.extensions import db
+from campaign_app.lib import clock
+from campaign_app.models.campaigns import Campaign, CampaignStatus
+from campaign_app.sending import ending, recover, troubles
+from campaign_app.services import campaigns, regroup
+
+RETRIES_A_ROUND = 10_000
+
+_DUE = text(
+    """
+    SELECT m.id FROM messages m JOIN campaigns c ON c.id = m.campaign_id AND c.status = 'sending'
+    WHERE m.next_attempt_at <= now() AND m.status = 'deferred'
+    ORDER BY m.next_attempt_at LIMIT :most FOR UPDATE OF m SKIP LOCKED
+    """
+)
+# What may not be sent now leaves the way free for what may.
+_WITHDRAW = text(
+    """
+    UPDATE batches b SET state = 'pending'
+    FROM campaigns c, senders s
+    WHERE c.id = b.campaign_id AND s.id = b.sender_id AND b.state = 'dispatched'
+      AND b.sender_id IN (SELECT sender_id FROM campaigns
+                          WHERE status IN ('scheduled', 'sending', 'paused', 'cancelled')
+                            AND final_counts IS NULL)
+      AND (c.status <> 'sending' OR s.state <> 'active')
+    """
+)
+# Per sender: twice what it did in its last ten seconds, at least one per connection; among its
+# campaigns by turns, so that a small one does not queue behind a large one.
+_DISPATCH = text(
+    """
+    WITH awake AS (
+        SELECT s.id AS sender_id, s.workspace_id, s.max_connections,
+               array_agg(c.id) AS campaign_ids
+        FROM campaigns c JOIN senders s ON s.id = c.sender_id AND s.state = 'active'
+        WHERE c.status = 'sending' AND c.planned_at IS NOT NULL
+        GROUP BY s.id
+    ), allowed AS (
+        SELECT awake.*, GREATEST(max_connections, 2 * (
+                   SELECT count(*) FROM batches d
+                   WHERE d.workspace_id = awake.workspace_id AND d.sender_id = awake.sender_id
+                     AND d.finished_at > now() - interval '10 seconds'))
+               - (SELECT count(*) FROM batches q
+                  WHERE q.sender_id = awake.sender_id AND q.state = 'dispatched') AS room
+        FROM awake
+    ), chosen AS (
+        SELECT next.id FROM allowed
+        CROSS JOIN LATERAL (
+            SELECT b.id FROM unnest(allowed.campaign_ids) AS wanted(campaign_id)
+            CROSS JOIN LATERAL (
+                SELECT p.id, row_number() OVER (ORDER BY p.not_before, p.id) AS turn
+                FROM (SELECT id, not_before FROM batches
+                      WHERE sender_id = allowed.sender_id AND state = 'pending'
+                        AND not_before <= now() AND campaign_id = wanted.campaign_id
+                      ORDER BY not_before, id LIMIT GREATEST(allowed.room, 0)) AS p) AS b
+            ORDER BY b.turn, b.id LIMIT GREATEST(allowed.room, 0)) AS next
+    )
+    UPDATE batches SET state = 'dispatched' WHERE id IN (SELECT id FROM chosen)
+      AND state = 'pending'
+    """
+)
+_BELLS = text(
+    """
+    SELECT s.id AS sender_id, s.workspace_id,
+           LEAST((SELECT count(*) FROM batches b WHERE b.sender_id = s.id
+                  AND b.state = 'dispatched'),
+                 s.max_connections - busy.slots) AS wanted, busy.slots AS busy
+    FROM senders s
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS slots FROM sender_slots t
+        WHERE t.sender_id = s.id AND t.lease_until > now()) AS busy
+    WHERE s.state = 'active' AND s.id IN (SELECT sender_id FROM campaigns WHERE status = 'sending')
+    ORDER BY s.id
+    """
+)
+
+
+@dataclass(slots=True)
+class Round:
+    """What a round found to be done next.
+
+    `bells`: drains to ring, by sender, in the order to ring them: round robin between workspaces.
+    """
+
+    to_plan: list[int] = field(default_factory=list)
+    bells: list[int] = field(default_factory=list)
+
+
+def go_round(*, journals: Path, capacity: int) -> Round:
+    """One round. `capacity` is how many drains can run at once, over all workers."""
+    campaigns.start_due(clock.now())
+    db.session.commit()
+    recover.take_back(journals)
+    _retry_due()
+    _step(_WITHDRAW)
+    troubles.wake()
+    db.session.commit()
+    _step(_DISPATCH)
+    ending.settle()
+    return Round(_unplanned(), _bells(capacity))
+
+
+def _step(statement: TextClause) -> None:
+    db.session.execute(statement)
+    db.session.commit()
+
+
+def _retry_due() -> None:
+    """Deferred messages whose time has come go into new batches."""
+    due = db.session.scalars(_DUE, {"most": RETRIES_A_ROUND}).all()
+    regroup.into_new_batches(due)
+    db.session.commit()
+
+
+def _unplanned() -> list[int]:
+    return list(
+        db.session.scalars(
+            select(Campaign.id)
+            .where(Campaign.status == CampaignStatus.SENDING, Campaign.planned_at.is_(None))
+            .execution_options(all_workspaces=True)  # the dispatcher serves every workspace
+        )
+    )
+
+
+def _bells(capacity: int) -> list[int]:
+    rows = db.session.execute(_BELLS).all()
+    db.session.rollback()
+    queues: dict[int, list[int]] = {}
+    busy: dict[int, int] = {}
+    for row in rows:
+        busy[row.workspace_id] = busy.get(row.workspace_id, 0) + row.busy
+        queues.setdefault(row.workspace_id, []).extend([row.sender_id] * max(0, row.wanted))
+    return share(queues, busy, capacity)
+
+
+def share(queues: dict[int, list[int]], busy: dict[int, int], capacity: int) -> list[int]:
+    """The doorbells to ring, by turns between workspaces.
+
+    A workspace holds at most a quarter of all drains while others wait; alone, it may have all.
+    """
+    waiting = {workspace: bells for workspace, bells in queues.items() if bells}
+    quarter = max(1, capacity // 4)
+    rung: list[int] = []
+    for turn in range(capacity):
+        for workspace, bells in waiting.items():
+            crowded = len(waiting) > 1 and busy.get(workspace, 0) + turn >= quarter
+            if turn < len(bells) and not crowded:
+                rung.append(bells[turn])
+    return rung

@@ -1,0 +1,106 @@
+"""The end of campaigns: sampling how far they are, completing them, clearing the cancelled."""
+
+from __future__ import annotations
+
+from sqlalchemy import select, text, update
+
+from campaign_app.extensions import db
+from campaign_app.lib import clock
+from campaign_app.models.campaigns import Campaign, CampaignStatus
+from campaign_app.sending.troubles import Ref
+from campaign_app.services import audit, progress
+
+CANCELLED_A_ROUND = 200
+"""Batches whose messages are cancelled in one round."""
+
+_CANCEL = text(
+    """
+    WITH freed AS (
+        SELECT id FROM batches
+        WHERE campaign_id = :campaign AND state <> 'done'
+          AND (state <> 'sending' OR lease_until < now()) AND opened = 0
+        ORDER BY id LIMIT :most FOR UPDATE SKIP LOCKED
+    ), ended AS (
+        UPDATE messages SET status = 'cancelled', next_attempt_at = NULL
+        WHERE batch_id IN (SELECT id FROM freed) AND status = 'pending'
+        RETURNING batch_id
+    ), counted AS (
+        SELECT batch_id, count(*) AS n FROM ended GROUP BY batch_id)
+    UPDATE batches b
+    SET state = 'done', finished_at = now(), lease_until = NULL, fence = fence + 1,
+        cancelled = b.cancelled + COALESCE((SELECT n FROM counted WHERE batch_id = b.id), 0)
+    WHERE b.id IN (SELECT id FROM freed)
+    """
+)
+_CANCEL_DEFERRED = text(
+    """
+    WITH ended AS (
+        UPDATE messages m SET status = 'cancelled', next_attempt_at = NULL
+        FROM batches b
+        WHERE b.id = m.batch_id AND b.campaign_id = :campaign AND b.deferred > 0
+          AND b.state = 'done' AND m.status = 'deferred'
+        RETURNING m.batch_id
+    ), counted AS (
+        SELECT batch_id, count(*) AS n FROM ended GROUP BY batch_id)
+    UPDATE batches b SET deferred = b.deferred - n, cancelled = b.cancelled + n
+    FROM counted WHERE counted.batch_id = b.id
+    """
+)
+
+
+def settle() -> None:
+    """Sample every campaign that moves, complete those with nothing left, clear the cancelled."""
+    awake = db.session.scalars(
+        select(Campaign)
+        .where(
+            Campaign.status.in_((CampaignStatus.SENDING, CampaignStatus.CANCELLED)),
+            Campaign.final_counts.is_(None),
+        )
+        .execution_options(all_workspaces=True)  # the dispatcher serves every workspace
+    ).all()
+    for campaign in awake:
+        if campaign.status == CampaignStatus.CANCELLED:
+            _clear(campaign)
+        elif campaign.planned_at is not None:
+            _sample_or_complete(campaign)
+        db.session.commit()
+
+
+def _sample_or_complete(campaign: Campaign) -> None:
+    so_far = progress.counts(Ref(campaign.workspace_id), [campaign])[campaign.id]
+    if so_far.done < so_far.total or so_far.sending:
+        campaign.progress = progress.sampled(campaign, so_far.done, at=clock.now())
+        return
+    won = db.session.scalar(
+        update(Campaign)
+        .where(
+            Campaign.workspace_id == campaign.workspace_id,
+            Campaign.id == campaign.id,
+            Campaign.status == CampaignStatus.SENDING,
+        )
+        .values(
+            status=CampaignStatus.COMPLETED,
+            finished_at=clock.now(),
+            final_counts=so_far.as_dict(),
+            progress=[],
+        )
+        .returning(Campaign.id)
+    )
+    if won:
+        audit.record(
+            Ref(campaign.workspace_id),
+            "campaign.completed",
+            f"“{campaign.name}” is complete: {so_far.sent:,} of {so_far.total:,} sent",
+            subject_id=campaign.id,
+        )
+
+
+def _clear(campaign: Campaign) -> None:
+    """Turn what a cancelled campaign has left into `cancelled`, some batches at a time."""
+    db.session.execute(_CANCEL, {"campaign": campaign.id, "most": CANCELLED_A_ROUND})
+    db.session.execute(_CANCEL_DEFERRED, {"campaign": campaign.id})
+    so_far = progress.counts(Ref(campaign.workspace_id), [campaign])[campaign.id]
+    if so_far.done == so_far.total:
+        campaign.final_counts = so_far.as_dict()
+        campaign.finished_at = campaign.finished_at or clock.now()
+        campaign.progress = []

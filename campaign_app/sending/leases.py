@@ -1,0 +1,149 @@
+"""Leases on batches and slots: for sixty seconds of database time, renewed every fifteen.
+
+A worker that dies loses its leases within a minute. One that is only suspended must not write or
+send after it wakes, so each lease also has a deadline by this machine's own clock, a little
+earlier than the database's, and the journal asks for it just before a body leaves.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from campaign_app.lib import logs
+from campaign_app.sending.journal import Journal, JournalError
+
+LEASE_SECONDS = 60
+RENEW_SECONDS = 15
+MARGIN_SECONDS = 8
+"""How much earlier than the database's our own deadline is."""
+
+log = logs.get(__name__)
+
+_RENEW_BATCHES = text(
+    """
+    UPDATE batches SET lease_until = now() + make_interval(secs => :seconds)
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS bigint[])) AS held(id, fence)
+    WHERE batches.id = held.id AND batches.fence = held.fence AND batches.state = 'sending'
+    """
+)
+_RENEW_SLOT = text(
+    """
+    UPDATE sender_slots SET lease_until = now() + make_interval(secs => :seconds)
+    WHERE sender_id = :sender AND slot = :slot AND fence = :fence
+    """
+)
+
+
+def boot_clock() -> float:
+    """Seconds that also pass while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class LeaseLostError(JournalError):
+    """Somebody else may have the batches by now: send nothing, write nothing."""
+
+
+@dataclass(slots=True)
+class Lease:
+    """What one drain holds: a slot and some batches. Shared with the heartbeat's thread."""
+
+    sender_id: int
+    slot: int
+    slot_fence: int
+    deadline: float
+    """By `boot_clock`; nothing may be sent or written after it."""
+    batches: dict[int, int] = field(default_factory=dict)
+    """Fence by batch id."""
+
+    @property
+    def is_lost(self) -> bool:
+        """True when the database may have given our batches to somebody else."""
+        return boot_clock() >= self.deadline
+
+    def extend(self, asked_at: float) -> None:
+        """Count the deadline anew from the moment before the database was asked."""
+        self.deadline = asked_at + LEASE_SECONDS - MARGIN_SECONDS
+
+
+class GuardedJournal(Journal):
+    """A journal that lets no body leave after the lease's deadline."""
+
+    lease: Lease | None = None
+
+    def begin(self, message_id: int) -> None:
+        """Note that this body leaves now. Raises LeaseLostError: then it must not.
+
+        First the line, then the look at the clock: a process suspended between the two has its
+        `A` on disk, so whoever recovers the batch does not send this message again.
+        """
+        super().begin(message_id)
+        if self.lease is not None and self.lease.is_lost:
+            raise LeaseLostError("The lease ran out.")
+
+
+class Heartbeat:
+    """Renews the leases of every drain of this process from one thread."""
+
+    def __init__(self) -> None:
+        self._leases: dict[int, Lease] = {}
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def watch(self, lease: Lease, engine: Engine) -> None:
+        """Renew this lease from now on."""
+        with self._lock:
+            self._leases[id(lease)] = lease
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(
+                    target=self._beat, args=(engine,), name="lease-heartbeat", daemon=True
+                )
+                self._thread.start()
+
+    def forget(self, lease: Lease) -> None:
+        """Stop renewing this lease."""
+        with self._lock:
+            self._leases.pop(id(lease), None)
+
+    def _beat(self, engine: Engine) -> None:
+        while True:
+            time.sleep(RENEW_SECONDS)
+            with self._lock:
+                leases = list(self._leases.values())
+                if not leases:
+                    self._thread = None
+                    return
+            for lease in leases:
+                _renew_or_log(engine, lease)
+
+
+def _renew_or_log(engine: Engine, lease: Lease) -> None:
+    try:
+        renew(engine, lease)
+    except SQLAlchemyError as error:
+        # The next beat tries again; should none get through, the deadline stops the drain.
+        log.warning("lease not renewed", sender=lease.sender_id, error=type(error).__name__)
+
+
+def renew(engine: Engine, lease: Lease) -> None:
+    """Renew a drain's slot and batches. A late renewal cannot revive a lease already lost."""
+    asked_at = boot_clock()
+    if lease.is_lost:
+        return
+    held = dict(lease.batches)
+    seconds = {"seconds": LEASE_SECONDS}
+    with engine.begin() as connection:
+        slot = {"sender": lease.sender_id, "slot": lease.slot, "fence": lease.slot_fence}
+        renewed = connection.execute(_RENEW_SLOT, seconds | slot).rowcount
+        if held:
+            values = {"ids": list(held), "fences": list(held.values())}
+            renewed = connection.execute(_RENEW_BATCHES, seconds | values).rowcount
+    if renewed:
+        lease.extend(asked_at)
+
+
+heartbeat = Heartbeat()

@@ -1,0 +1,96 @@
+"""A drain's SMTP connection with its journal: opened when needed, renewed as often as asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from time import monotonic
+
+from campaign_app.models.senders import Sender
+from campaign_app.sending import stopping
+from campaign_app.sending.handover import Outgoing, WindowResult
+from campaign_app.sending.leases import GuardedJournal, Lease
+from campaign_app.sending.throttle import WINDOW_SECONDS
+from campaign_app.sending.transport import Connection
+from campaign_app.sending.workshop import Workshop
+
+FIRST_WINDOW = 20
+LARGEST_WINDOW = 200
+BATCH = 50
+"""Messages in a batch."""
+LONGEST_WINDOW = 5.0
+"""Seconds after which a window that turns out slow begins no further message."""
+
+
+class Line:
+    """One connection at a time to one sender's server.
+
+    `window` is how many messages the connection sends in a quarter of a second, as far as its last
+    windows tell.
+    """
+
+    def __init__(self, workshop: Workshop, lease: Lease) -> None:
+        self._workshop = workshop
+        self._connection: Connection | None = None
+        self._room = 0
+        workshop.journals.mkdir(parents=True, exist_ok=True)
+        name = f"{lease.sender_id}-{lease.slot}-{lease.slot_fence}.journal"
+        self.journal = GuardedJournal(workshop.journals / name)
+        self.journal.lease = lease
+        self.window = FIRST_WINDOW
+
+    @property
+    def name(self) -> str:
+        """The journal's file name, by which a recovery finds it."""
+        return Path(self.journal.path).name
+
+    @property
+    def room(self) -> int:
+        """Messages that may still go over this connection; 0 when it must be opened first."""
+        return self._room if self._connection else 0
+
+    @property
+    def batches(self) -> int:
+        """How many batches the next window can use up."""
+        return max(1, min(LARGEST_WINDOW // BATCH, self.window // BATCH))
+
+    def connect(self, sender: Sender) -> None:
+        """Open a fresh connection. Raises TransportError, Unavailable."""
+        self.hang_up()
+        account = self._workshop.account(sender)
+        self._connection = Connection.open(
+            account, should_stop=stopping.is_wanted, timeouts=self._workshop.timeouts
+        )
+        self._room = sender.messages_per_connection
+
+    def hand_over(self, messages: Sequence[Outgoing]) -> WindowResult:
+        """Send a window; the connection must be open. A broken one is hung up."""
+        if self._connection is None:
+            raise RuntimeError("connect() comes before hand_over().")
+        began = monotonic()
+        result = self._connection.send_window(
+            messages, journal=self.journal, seconds=LONGEST_WINDOW
+        )
+        self._room -= len(messages)
+        self._learn(len(messages), monotonic() - began)
+        if result.broken:
+            self.hang_up()
+        return result
+
+    def _learn(self, count: int, seconds: float) -> None:
+        fits = int(count * WINDOW_SECONDS / max(seconds, 0.001))
+        self.window = max(1, min(fits, self.window * 2, LARGEST_WINDOW))
+
+    def hang_up(self) -> None:
+        """Close the connection, politely when it still works."""
+        if self._connection:
+            self._connection.close()
+            self._connection = None
+
+    def close(self, *, keep_journal: bool) -> None:
+        """End: hang up, and delete the journal unless a recovery will want to read it."""
+        self.hang_up()
+        if keep_journal:
+            self.journal.close()
+        else:
+            self.journal.remove()

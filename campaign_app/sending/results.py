@@ -1,0 +1,160 @@
+"""What became of messages, written down: one statement for the sent, one for all the others.
+
+Writing the same results twice changes nothing: only `pending` rows are touched, and the batches'
+counts are taken from the rows that really changed. So a commit whose answer got lost can be
+repeated.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+
+from campaign_app.extensions import db
+from campaign_app.models.messages import MessageStatus
+
+_SENT = text(
+    """
+    UPDATE messages SET status = 'sent', sent_at = now(), attempts = attempts + 1
+    WHERE id = ANY(:ids) AND status = 'pending' RETURNING batch_id
+    """
+)
+_OTHERS = text(
+    """
+    UPDATE messages m
+    SET status = r.status, attempts = m.attempts + r.attempts, breaks = m.breaks + r.breaks,
+        next_attempt_at = r.next_attempt_at
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:statuses AS text[]), CAST(:attempts AS int[]),
+                CAST(:breaks AS int[]), CAST(:nexts AS timestamptz[]))
+         AS r(id, status, attempts, breaks, next_attempt_at)
+    WHERE m.id = r.id AND m.status = 'pending'
+    RETURNING m.id, m.batch_id, m.status
+    """
+)
+_EVENTS = text(
+    """
+    INSERT INTO delivery_events
+        (workspace_id, campaign_id, message_id, status, phase, code, enhanced, reply)
+    SELECT m.workspace_id, m.campaign_id, m.id, e.status, e.phase, e.code, e.enhanced, e.reply
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:statuses AS text[]), CAST(:phases AS text[]),
+                CAST(:codes AS int[]), CAST(:enhanced AS text[]), CAST(:replies AS text[]))
+         AS e(id, status, phase, code, enhanced, reply)
+    JOIN messages m ON m.id = e.id
+    """
+)
+_COUNTS = text(
+    """
+    UPDATE batches b
+    SET sent = b.sent + c.sent, deferred = b.deferred + c.deferred, failed = b.failed + c.failed,
+        unconfirmed = b.unconfirmed + c.unconfirmed, skipped = b.skipped + c.skipped,
+        cancelled = b.cancelled + c.cancelled, opened = 0, opened_through = NULL
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS bigint[]), CAST(:sent AS int[]),
+                CAST(:deferred AS int[]), CAST(:failed AS int[]), CAST(:unconfirmed AS int[]),
+                CAST(:skipped AS int[]), CAST(:cancelled AS int[]))
+         AS c(id, fence, sent, deferred, failed, unconfirmed, skipped, cancelled)
+    WHERE b.id = c.id AND b.fence = c.fence
+    RETURNING b.id, b.size - b.sent - b.deferred - b.failed - b.unconfirmed - b.skipped
+                    - b.cancelled AS left_to_send
+    """
+)
+_CLOSE = text(
+    """
+    UPDATE batches SET state = 'done', finished_at = now(), lease_until = NULL, worker = ''
+    WHERE id = ANY(:ids)
+    """
+)
+COUNTED = ("sent", "deferred", "failed", "unconfirmed", "skipped", "cancelled")
+
+
+class FenceError(Exception):
+    """A batch has another holder by now: its former holder must write nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a message that was not sent became, and what the server said.
+
+    `pending` with `breaks` 1 gives it back after its connection broke.
+    """
+
+    message_id: int
+    status: MessageStatus
+    attempts: int = 0
+    breaks: int = 0
+    next_attempt_at: datetime | None = None
+    phase: str = ""
+    code: int | None = None
+    enhanced: str = ""
+    reply: str = ""
+
+
+def record(
+    held: Mapping[int, int], *, sent: Sequence[int] = (), others: Sequence[Result] = ()
+) -> list[int]:
+    """Write results into the messages and batches of `held` (fence by batch id).
+
+    Gives the batches that are finished by it. Raises FenceError, and then nothing may be committed,
+    when one of the batches has another holder. The caller commits.
+    """
+    tally: dict[int, Counter[str]] = {batch_id: Counter() for batch_id in held}
+    if sent:
+        for batch_id in db.session.scalars(_SENT, {"ids": list(sent)}):
+            tally.setdefault(batch_id, Counter())["sent"] += 1
+    if others:
+        for batch_id, status in _record_others(others):
+            tally.setdefault(batch_id, Counter())[status] += 1
+    return _count(held, tally)
+
+
+def _record_others(others: Sequence[Result]) -> Iterable[tuple[int, str]]:
+    changed = db.session.execute(
+        _OTHERS,
+        {
+            "ids": [result.message_id for result in others],
+            "statuses": [result.status.value for result in others],
+            "attempts": [result.attempts for result in others],
+            "breaks": [result.breaks for result in others],
+            "nexts": [result.next_attempt_at for result in others],
+        },
+    ).all()
+    written = {row.id for row in changed}
+    _record_events([result for result in others if result.message_id in written])
+    return [(row.batch_id, row.status) for row in changed if row.status != "pending"]
+
+
+def _record_events(results: Sequence[Result]) -> None:
+    told = [result for result in results if result.phase or result.reply]
+    if told:
+        db.session.execute(
+            _EVENTS,
+            {
+                "ids": [result.message_id for result in told],
+                "statuses": [result.status.value for result in told],
+                "phases": [result.phase for result in told],
+                "codes": [result.code for result in told],
+                "enhanced": [result.enhanced for result in told],
+                "replies": [result.reply for result in told],
+            },
+        )
+
+
+def _count(held: Mapping[int, int], tally: Mapping[int, Counter[str]]) -> list[int]:
+    if set(tally) - set(held):
+        raise FenceError(f"Messages of foreign batches: {set(tally) - set(held)}")
+    if not held:
+        return []
+    ids = sorted(held)  # always the same order: two holders can never wait for each other
+    values: dict[str, list[int]] = {"ids": ids, "fences": [held[batch_id] for batch_id in ids]}
+    for name in COUNTED:
+        values[name] = [tally[batch_id][name] for batch_id in ids]
+    rows = db.session.execute(_COUNTS, values).all()
+    if len(rows) != len(held):
+        raise FenceError("The lease was taken over.")
+    finished = [row.id for row in rows if row.left_to_send == 0]
+    if finished:
+        db.session.execute(_CLOSE, {"ids": finished})
+    return finished

@@ -1,0 +1,58 @@
+"""Slots: the right to one SMTP connection of a sender. `max_connections`, enforced."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+
+from campaign_app.extensions import db
+from campaign_app.sending.leases import LEASE_SECONDS, MARGIN_SECONDS, Lease, boot_clock
+
+_MAKE = text(
+    """
+    INSERT INTO sender_slots (sender_id, slot)
+    SELECT id, generate_series(0, max_connections - 1) FROM senders WHERE id = :sender
+    ON CONFLICT DO NOTHING
+    """
+)
+_WIN = text(
+    """
+    UPDATE sender_slots
+    SET fence = fence + 1, worker = :worker, lease_until = now() + make_interval(secs => :seconds)
+    WHERE (sender_id, slot) = (
+        SELECT s.sender_id, s.slot FROM sender_slots s
+        JOIN senders ON senders.id = s.sender_id AND s.slot < senders.max_connections
+        WHERE s.sender_id = :sender AND (s.lease_until IS NULL OR s.lease_until < now())
+        ORDER BY s.slot LIMIT 1 FOR UPDATE OF s SKIP LOCKED)
+    RETURNING slot, fence
+    """
+)
+_RELEASE = text(
+    """
+    UPDATE sender_slots SET lease_until = NULL, worker = ''
+    WHERE sender_id = :sender AND slot = :slot AND fence = :fence
+    """
+)
+
+
+def win(sender_id: int, *, worker: str) -> Lease | None:
+    """Win a free slot of the sender and commit; None when all are taken.
+
+    Won before connecting, so ten copies of a doorbell open no eleventh connection.
+    """
+    asked_at = boot_clock()
+    values = {"sender": sender_id, "worker": worker, "seconds": LEASE_SECONDS}
+    won = db.session.execute(_WIN, values).one_or_none()
+    if won is None:
+        db.session.execute(_MAKE, {"sender": sender_id})
+        won = db.session.execute(_WIN, values).one_or_none()
+    db.session.commit()
+    if won is None:
+        return None
+    return Lease(sender_id, won.slot, won.fence, asked_at + LEASE_SECONDS - MARGIN_SECONDS)
+
+
+def release(lease: Lease) -> None:
+    """Give the slot back and commit. A slot lost meanwhile is left to its new holder."""
+    values = {"sender": lease.sender_id, "slot": lease.slot, "fence": lease.slot_fence}
+    db.session.execute(_RELEASE, values)
+    db.session.commit()

@@ -1,0 +1,138 @@
+"""How far a campaign is: counts, rate, time left, and what it waits for.
+
+Every number is a sum over `batches`, never a COUNT over `messages`: half a millisecond for a
+quarter of a million messages. A finished campaign's counts are frozen in its own row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from campaign_app.extensions import db
+from campaign_app.lib import clock
+from campaign_app.lib.tenancy import HasId, get_owned
+from campaign_app.models.campaigns import Campaign, CampaignStatus
+from campaign_app.models.messages import Batch
+from campaign_app.models.senders import Sender, SenderState
+
+RATE_SAMPLES = 7
+"""Kept per campaign, one a tick: the rate is that of the last minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """A campaign's messages by status. `deferred` is part of `pending`."""
+
+    total: int = 0
+    pending: int = 0
+    sending: int = 0
+    sent: int = 0
+    deferred: int = 0
+    failed: int = 0
+    unconfirmed: int = 0
+    skipped: int = 0
+    cancelled: int = 0
+
+    @property
+    def done(self) -> int:
+        """Messages that will not move any more by themselves."""
+        return self.sent + self.failed + self.unconfirmed + self.skipped + self.cancelled
+
+    def as_dict(self) -> dict[str, int]:
+        """The counts for JSON, `done` included."""
+        return {**asdict(self), "done": self.done}
+
+
+SUMMED = ("opened", "sent", "deferred", "failed", "unconfirmed", "skipped", "cancelled")
+
+
+def counts(workspace: HasId, campaigns: Sequence[Campaign]) -> dict[int, Counts]:
+    """The counts of these campaigns, by their ids."""
+    moving = [campaign.id for campaign in campaigns if campaign.final_counts is None]
+    sums = _sums(workspace, moving) if moving else {}
+    return {
+        campaign.id: (
+            from_frozen(campaign.final_counts)
+            if campaign.final_counts is not None
+            else from_sums(campaign.total, sums.get(campaign.id, {}))
+        )
+        for campaign in campaigns
+    }
+
+
+def from_frozen(frozen: dict[str, int]) -> Counts:
+    """The counts as they were frozen in the campaign's row."""
+    names = {field.name for field in fields(Counts)}
+    return Counts(**{name: value for name, value in frozen.items() if name in names})
+
+
+def from_sums(total: int, sums: dict[str, int]) -> Counts:
+    """The counts from the sums over a campaign's batches."""
+    sending = sums.get("opened", 0)
+    ended = {name: sums.get(name, 0) for name in SUMMED[1:]}
+    done = sum(ended.values()) - ended["deferred"]
+    return Counts(total=total, sending=sending, pending=total - done - sending, **ended)
+
+
+def _sums(workspace: HasId, campaign_ids: list[int]) -> dict[int, dict[str, int]]:
+    columns = [func.coalesce(func.sum(getattr(Batch, name)), 0).label(name) for name in SUMMED]
+    rows = db.session.execute(
+        select(Batch.campaign_id, *columns)
+        .where(Batch.workspace_id == workspace.id, Batch.campaign_id.in_(campaign_ids))
+        .group_by(Batch.campaign_id)
+    ).all()
+    return {row.campaign_id: {name: int(getattr(row, name)) for name in SUMMED} for row in rows}
+
+
+def sampled(campaign: Campaign, done: int, *, at: datetime) -> list[list[float]]:
+    """The campaign's samples with one more; the dispatcher stores them at each tick."""
+    return [*campaign.progress, [at.timestamp(), done]][-RATE_SAMPLES:]
+
+
+def rate_per_minute(campaign: Campaign, done: int) -> float:
+    """Messages a minute since the oldest sample of the last minute or so; 0 before the first."""
+    if campaign.status != CampaignStatus.SENDING or not campaign.progress:
+        return 0.0
+    since, was = campaign.progress[0]
+    seconds = clock.now().timestamp() - since
+    return max(0.0, (done - was) * 60 / seconds) if seconds >= 1 else 0.0
+
+
+def eta_seconds(campaign: Campaign, so_far: Counts) -> int | None:
+    """Seconds until everything is done at the present rate; None when it does not move."""
+    rate = rate_per_minute(campaign, so_far.done)
+    left = so_far.total - so_far.done
+    return None if rate <= 0 or left <= 0 else max(1, round(left * 60 / rate))
+
+
+def waiting_for(workspace: HasId, campaign: Campaign, so_far: Counts) -> str:
+    """Why the campaign does not go faster, in a few words; empty when nothing holds it back."""
+    if campaign.status == CampaignStatus.PAUSED:
+        return campaign.pause_reason or "paused by you"
+    if campaign.status != CampaignStatus.SENDING:
+        return ""
+    if campaign.planned_at is None:
+        return "working out who gets it"
+    if campaign.sender_id is not None:
+        held = _sender_holds(get_owned(workspace, Sender, campaign.sender_id))
+        if held:
+            return held
+    if so_far.deferred and so_far.deferred == so_far.total - so_far.done:
+        return f"{so_far.deferred:,} will be tried again: the servers asked to wait"
+    return f"held at {campaign.tpm:,}/min" if campaign.tpm else ""
+
+
+def _sender_holds(sender: Sender) -> str:
+    if sender.state == SenderState.STOPPED:
+        return f"sender stopped: {sender.state_reason}"
+    if sender.state == SenderState.COOLING and sender.cooling_until is not None:
+        # The page replaces the moment by the user's local time: «until {time}: words».
+        until = sender.cooling_until.isoformat(timespec="seconds")
+        return f"sender cooling until {until}: {sender.state_reason}"
+    if sender.delay_seconds:
+        return f"one e-mail every {sender.delay_seconds:g} s, as the sender is set"
+    return ""

@@ -1,0 +1,50 @@
+"""The engine's tools, made from the application's settings."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from flask import current_app
+from redis.exceptions import RedisError
+
+from campaign_app.extensions import redis
+from campaign_app.sending.workshop import Workshop
+from campaign_app.tasks.queues import SENDING
+from config import Config
+
+THREADS = 48
+"""Drains that one sending process runs at once: `--concurrency` in the Procfile."""
+
+
+def workshop() -> Workshop:
+    """What a drain of this process works with."""
+    config: Config = current_app.extensions["carillon_config"]
+    return Workshop(
+        public_url=config.public_url,
+        journals=config.state_path / "journals",
+        allow_private=config.allow_private_hosts,
+        vault=current_app.extensions["vault"],
+        sign=current_app.extensions["signer"].sign,
+        helo=socket.getfqdn(),
+        others_wait=others_wait,
+    )
+
+
+def others_wait() -> bool:
+    """True while doorbells lie in the queue that no thread has answered."""
+    try:
+        return bool(redis.client.llen(SENDING))
+    except RedisError:
+        return False
+
+
+def capacity() -> int:
+    """Drains that can run at once over all sending processes."""
+    config: Config = current_app.extensions["carillon_config"]
+    return config.workers * THREADS
+
+
+def worker_name() -> str:
+    """This process, for people who look into the tables."""
+    return f"{socket.gethostname()}:{os.getpid()}"

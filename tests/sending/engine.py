@@ -1,0 +1,110 @@
+"""The engine, driven by hand: rounds and drains in this process, against a recording sink."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import text
+
+from campaign_app.extensions import db
+from campaign_app.lib.secrets import Vault
+from campaign_app.lib.signing import Signer
+from campaign_app.models.campaigns import Campaign, CampaignStatus
+from campaign_app.models.senders import Sender
+from campaign_app.sending import dispatch, plan
+from campaign_app.sending.deliver import End, drain
+from campaign_app.sending.workshop import Workshop
+from campaign_app.services import progress
+from tests import factories
+from tests.smtp_sink import SmtpSink
+
+KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+
+
+@dataclass
+class Engine:
+    """A campaign under way, its sender's sink, and the handles to move it."""
+
+    campaign: Campaign
+    sender: Sender
+    workshop: Workshop
+
+    def plan(self) -> int | None:
+        return plan.plan(self.campaign.id)
+
+    def round(self) -> dispatch.Round:
+        return dispatch.go_round(journals=self.workshop.journals, capacity=48)
+
+    def drain(self) -> End:
+        return drain(self.sender.id, workshop=self.workshop, worker="test")
+
+    def run(self) -> None:
+        """Plan, then rounds and drains until a round rings nobody."""
+        self.plan()
+        while self.round().bells:
+            self.drain()
+
+    def counts(self) -> progress.Counts:
+        self.refresh()
+        return progress.counts(_Ref(self.campaign.workspace_id), [self.campaign])[self.campaign.id]
+
+    def refresh(self) -> None:
+        """See what the engine has committed."""
+        for row in (self.campaign, self.sender):
+            db.session.add(row)
+            db.session.refresh(row)
+
+    def status(self) -> str:
+        self.refresh()
+        return self.campaign.status.value
+
+    def sender_state(self) -> str:
+        self.refresh()
+        return self.sender.state.value
+
+    def statuses(self) -> Counter[str]:
+        rows = db.session.execute(
+            text("SELECT status FROM messages WHERE campaign_id = :id"), {"id": self.campaign.id}
+        )
+        return Counter(row.status for row in rows)
+
+    def make_due(self) -> None:
+        """Let the time of every deferred message come."""
+        db.session.execute(
+            text("UPDATE messages SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL")
+        )
+        db.session.commit()
+
+
+@dataclass(frozen=True)
+class _Ref:
+    id: int
+
+
+def start(sink: SmtpSink, folder: Path, *, people: int = 3, **sender: object) -> Engine:
+    """A started campaign to `people` recipients p0@example.com, p1@…, by a sender at the sink."""
+    workspace = factories.workspace()
+    account = factories.sender(workspace, port=sink.port, **sender)
+    members = [
+        factories.recipient(workspace, email=f"p{n}@example.com", name=f"Person {n}")
+        for n in range(people)
+    ]
+    group = factories.group(workspace, members=members)
+    campaign = factories.campaign(
+        workspace,
+        groups=[group],
+        sender_id=account.id,
+        status=CampaignStatus.SENDING,
+        started_at=datetime.now(UTC),
+    )
+    workshop = Workshop(
+        public_url="http://carillon.test",
+        journals=folder / "journals",
+        allow_private=True,
+        vault=Vault(KEY),
+        sign=Signer("tests only").sign,
+    )
+    return Engine(campaign, account, workshop)

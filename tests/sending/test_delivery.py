@@ -1,0 +1,104 @@
+"""A campaign from its plan to its last message, over a real server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Flask
+
+from campaign_app.extensions import db
+from campaign_app.models.recipients import Suppression
+from tests import factories
+from tests.sending.engine import start
+from tests.smtp_sink import Fault, SmtpSink
+
+
+def test_everybody_gets_the_campaign_exactly_once(live_app: Flask, tmp_path: Path):
+    with SmtpSink() as sink:
+        engine = start(sink, tmp_path, people=120)
+        engine.run()
+    assert sorted(record.rcpt for record in sink.accepted) == sorted(
+        f"p{n}@example.com" for n in range(120)
+    )
+    assert len({record.message_id for record in sink.accepted}) == 120
+    counts = engine.counts()
+    assert (counts.sent, counts.pending, counts.sending) == (120, 0, 0)
+    assert engine.statuses() == {"sent": 120}
+    assert engine.status() == "completed"
+
+
+def test_a_message_refused_for_now_is_sent_by_its_next_tier(live_app: Flask, tmp_path: Path):
+    with SmtpSink([Fault("rcpt", reply="451 4.3.0 later", rcpt="p1@", times=1)]) as sink:
+        engine = start(sink, tmp_path)
+        engine.run()
+        assert engine.statuses() == {"sent": 2, "deferred": 1}
+        assert engine.counts().deferred == 1
+        engine.make_due()
+        engine.run()
+    assert engine.statuses() == {"sent": 3}
+    assert engine.status() == "completed"
+    assert len(sink.accepted) == 3
+
+
+def test_a_full_server_of_451s_fails_after_the_last_tier(live_app: Flask, tmp_path: Path):
+    with SmtpSink([Fault("rcpt", reply="451 4.3.0 later", rcpt="p1@")]) as sink:
+        engine = start(sink, tmp_path)
+        for _ in range(5):
+            engine.run()
+            engine.make_due()
+        engine.run()
+    assert engine.statuses() == {"sent": 2, "failed": 1}
+    assert engine.status() == "completed"
+
+
+def test_an_unknown_mailbox_fails_and_is_suppressed(live_app: Flask, tmp_path: Path):
+    with SmtpSink([Fault("rcpt", reply="550 5.1.1 no such user", rcpt="p1@")]) as sink:
+        engine = start(sink, tmp_path)
+        engine.run()
+    assert engine.statuses() == {"sent": 2, "failed": 1}
+    stored = db.session.query(Suppression).execution_options(all_workspaces=True).one()
+    assert stored.email == "p1@example.com"
+
+
+def test_a_rate_limit_cools_the_sender_and_fails_nobody(live_app: Flask, tmp_path: Path):
+    limit = Fault("mail", reply="454 4.7.0 Throttling failure: rate exceeded", times=1)
+    with SmtpSink([limit]) as sink:
+        engine = start(sink, tmp_path)
+        engine.run()
+        assert engine.sender_state() == "cooling"
+        assert "Throttling" in engine.sender.state_reason
+    assert engine.counts().failed == 0
+    assert engine.counts().pending > 0
+
+
+def test_a_wrong_password_stops_the_sender_at_the_first_attempt(live_app: Flask, tmp_path: Path):
+    with SmtpSink(credentials=("ana", "right")) as sink:
+        engine = start(sink, tmp_path, username="ana", password_encrypted="")
+        engine.run()
+    assert engine.sender_state() == "stopped"
+    assert sink.accepted == []
+    assert engine.counts().pending == 3
+
+
+def test_a_connection_lost_after_the_dot_is_unconfirmed_and_never_resent(
+    live_app: Flask, tmp_path: Path
+):
+    with SmtpSink([Fault("dot", close=True, rcpt="p1@", times=1)]) as sink:
+        engine = start(sink, tmp_path)
+        engine.run()
+    assert engine.statuses() == {"sent": 2, "unconfirmed": 1}
+    assert [r.rcpt for r in sink.accepted].count("p1@example.com") <= 1
+
+
+def test_whoever_opts_out_during_the_campaign_is_skipped(live_app: Flask, tmp_path: Path):
+    with SmtpSink() as sink:
+        engine = start(sink, tmp_path)
+        engine.plan()
+        engine.round()
+        db.session.connection().exec_driver_sql(
+            "UPDATE recipients SET status = 'unsubscribed' WHERE email = 'p1@example.com'"
+        )
+        db.session.commit()
+        engine.run()
+    assert engine.statuses() == {"sent": 2, "skipped": 1}
+    assert "p1@example.com" not in [record.rcpt for record in sink.accepted]
