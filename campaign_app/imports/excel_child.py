@@ -2,7 +2,7 @@
 
 Run by its path, not as a module, so that it starts in a few milliseconds and imports nothing of
 the application: `excel_child.py sheets|rows FILE [SHEET]`. It prints a line of JSON first, then,
-for `rows`, the sheet as CSV. Leading blank rows are printed too: row numbers stay Excel's own.
+for `rows`, the sheet as CSV, blank rows above the data included: row numbers stay Excel's own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from collections.abc import Iterator
 import python_calamine as calamine
 
 BROKEN, LOCKED, SHEET_GONE, TOO_WIDE = 10, 11, 12, 13
-MAX_BLANK_ROWS = 1_048_576
 
 
 def main(argv: list[str]) -> int:
@@ -55,9 +54,7 @@ def _print_sheets(workbook: calamine.CalamineWorkbook) -> int:
 def _print_rows(sheet: calamine.CalamineSheet, columns: int) -> int:
     if sheet.total_width > columns:
         return TOO_WIDE
-    first_row = sheet.start[0] if sheet.start else 0
-    sys.stdout.write(json.dumps({"rows": first_row + sheet.height}) + "\n")
-    sys.stdout.write("\n" * min(first_row, MAX_BLANK_ROWS))
+    sys.stdout.write(json.dumps({"rows": sheet.total_height}) + "\n")
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerows(_texts(sheet))
     sys.stdout.flush()

@@ -101,12 +101,16 @@ def distinct(header: Sequence[str], width: int) -> list[str]:
     return names
 
 
-def attribute_key(name: str) -> str:
-    """The merge field of a column: small letters, digits and `_`, as templates can name it.
+_LIKE_ASCII = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "ı": "i", "þ": "th", "ð": "d"}  # noqa: RUF001
+)
 
-    `Données client` becomes `donnees_client`, `Город` stays `город`, and `!` becomes "".
+
+def attribute_key(name: str) -> str:
+    """The merge field of a column: small ASCII letters, digits and `_`, a letter first.
+
+    `Données client` becomes `donnees_client`; a name without Latin letters becomes "".
     """
-    whole = unicodedata.normalize("NFKC", name.casefold())
-    bare = "".join(c for c in unicodedata.normalize("NFKD", whole) if not unicodedata.combining(c))
-    key = re.sub(r"\W+", "_", bare if bare.isascii() else whole).strip("_")[:60]
-    return f"_{key}" if key[:1].isdigit() else key
+    letters = unicodedata.normalize("NFKD", name.casefold().translate(_LIKE_ASCII))
+    key = re.sub(r"[^a-z0-9]+", "_", "".join(c for c in letters if not unicodedata.combining(c)))
+    return key.lstrip("_0123456789")[:60].rstrip("_")

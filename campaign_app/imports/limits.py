@@ -6,7 +6,7 @@ MAX_LINE_CHARS = 1024 * 1024
 MAX_FIELD_CHARS = 128 * 1024
 MAX_RECORD_CHARS = 8 * 1024 * 1024
 MAX_COLUMNS = 500
-MAX_VALUE_CHARS = 10_000
+MAX_VALUE_CHARS = 1_000
 """Longer cells are cut: an attribute is a word or a sentence, not a document."""
 
 EXCEL_MAX_UNPACKED_BYTES = 512 * 1024**2
@@ -46,3 +46,4 @@ EXCEL_LOCKED = (
 )
 EXCEL_NO_SHEET = "This workbook has no sheet with rows in it."
 SHEET_GONE = "There is no sheet called “{sheet}” in this workbook. Choose another one."
+FILE_GONE = "The uploaded file is no longer here. Upload it again."

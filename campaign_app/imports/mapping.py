@@ -10,6 +10,7 @@ from typing import Any
 from campaign_app.imports import headers
 from campaign_app.imports.dialects import EMAIL
 from campaign_app.lib.errors import Invalid
+from campaign_app.services.attributes import KEY, MAX_KEY, MAX_PAIRS, RESERVED
 
 
 class Target(StrEnum):
@@ -32,8 +33,6 @@ LABELS: dict[Target, str] = {
     Target.IGNORE: "Leave out",
 }
 ONCE = (Target.EMAIL, Target.NAME, Target.FIRST_NAME, Target.LAST_NAME)
-RESERVED = frozenset({"email", "name", "attributes", "unsubscribe_url"})
-"""Merge fields that mean something else already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +65,8 @@ def guess(names: Sequence[str], samples: Sequence[Sequence[str]]) -> list[Column
             targets[index] = target
     columns: list[Column] = []
     for index, name in enumerate(names):
-        rest = Target.ATTRIBUTE if any(samples[index]) else Target.IGNORE
-        target = targets.get(index, rest)
+        kept = any(samples[index]) and len(columns) < MAX_PAIRS
+        target = targets.get(index, Target.ATTRIBUTE if kept else Target.IGNORE)
         key = _free_key(name, index, columns) if target is Target.ATTRIBUTE else ""
         columns.append(Column(name, target, key))
     return columns
@@ -83,6 +82,9 @@ def check(columns: Sequence[Column]) -> None:
             second = targets.index(target, targets.index(target) + 1)
             message = f"Two columns are matched to “{LABELS[target]}”. Choose one of them."
             raise Invalid(message, field=f"column-{second}")
+    if targets.count(Target.ATTRIBUTE) > MAX_PAIRS:
+        message = f"A recipient can have {MAX_PAIRS} attributes. Leave out some columns."
+        raise Invalid(message, field="mapping")
     seen: dict[str, str] = {}
     for index, column in enumerate(columns):
         if column.target is Target.ATTRIBUTE:
@@ -92,8 +94,9 @@ def check(columns: Sequence[Column]) -> None:
 def _check_key(column: Column, index: int, seen: dict[str, str]) -> None:
     field = f"column-{index}"
     if not column.key:
-        message = f"Give the attribute of “{column.header}” a name with letters in it."
-        raise Invalid(message, field=field)
+        raise Invalid(f"Give the attribute of “{column.header}” a name.", field=field)
+    if not KEY.fullmatch(column.key) or len(column.key) > MAX_KEY:
+        raise Invalid("Begin with a letter; use only A to Z, digits and underscores.", field=field)
     if column.key in RESERVED:
         message = f"“{column.key}” already has a meaning. Choose another name for the attribute."
         raise Invalid(message, field=field)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -64,11 +65,7 @@ class Rows:
 
     def head(self, size: int) -> list[Row]:
         """The next `size` rows, fewer at the end of the file."""
-        rows: list[Row] = []
-        for row in self._records():
-            rows.append(row)
-            if len(rows) == size:
-                break
+        rows = list(itertools.islice(self._records(), size))
         self.number += len(rows)
         return rows
 
@@ -115,6 +112,8 @@ def open_rows(path: Path, dialect: Dialect) -> Iterator[Rows]:
     Unreadable bytes become U+FFFD, so that a wrong encoding shows instead of failing. Raises
     errors.Invalid for what cannot be read.
     """
+    if not path.exists():
+        raise Invalid(limits.FILE_GONE, field="file")
     size = path.stat().st_size
     with contextlib.ExitStack() as stack:
         stream: IO[bytes]

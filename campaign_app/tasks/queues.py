@@ -8,6 +8,8 @@ from flask import Flask
 DISPATCH, SENDING, JOBS = QUEUES = ("dispatch", "sending", "jobs")
 TICK_SECONDS = 10
 """How often Beat rings the dispatcher."""
+SWEEP_SECONDS = 30
+"""How often imports that nobody works at are looked for."""
 DOORBELL_SECONDS = 10
 """A doorbell older than this is thrown away: the next tick has rung again by then."""
 
@@ -61,6 +63,11 @@ def _settings(redis_url: str) -> dict[str, object]:
                 "task": "dispatch.tick",
                 "schedule": TICK_SECONDS,
                 "options": {"expires": DOORBELL_SECONDS},
+            },
+            "imports": {
+                "task": "jobs.sweep_imports",
+                "schedule": SWEEP_SECONDS,
+                "options": {"expires": SWEEP_SECONDS},
             },
         },
     }

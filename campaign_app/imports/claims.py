@@ -1,0 +1,64 @@
+"""Whose import it is: claimed by one worker at a time, and written by no other."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, or_, select, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from campaign_app.lib.clock import now
+from campaign_app.models.imports import Import, ImportState
+
+STALE_SECONDS = 60
+"""A worker that has not reported for so long is dead: a batch takes a second."""
+
+
+class LostClaimError(Exception):
+    """Another worker has taken the import over; nothing may be written any more."""
+
+
+def claim(connection: Connection, import_id: int) -> str | None:
+    """Take a waiting import, or one whose worker died. The token proves it; None: not ours."""
+    token = secrets.token_hex(8)
+    moment = now()
+    statement = (
+        update(Import)
+        .where(Import.id == import_id, _free(moment))
+        .values(state=ImportState.RUNNING, worker=token, heartbeat_at=moment)
+        .returning(Import.id)
+    )
+    return token if connection.execute(statement).first() else None
+
+
+def report(connection: Connection, import_id: int, token: str, **values: object) -> bool:
+    """Write progress in the batch's own transaction, and tell whether to stop.
+
+    Raises LostClaimError when the claim is gone: the caller's transaction must be rolled back.
+    """
+    statement = (
+        update(Import)
+        .where(Import.id == import_id, Import.worker == token, Import.state == ImportState.RUNNING)
+        .values(heartbeat_at=now(), **values)
+        .returning(Import.stop_requested)
+    )
+    row = connection.execute(statement).first()
+    if row is None:
+        raise LostClaimError
+    return bool(row.stop_requested)
+
+
+def abandoned(connection: Connection) -> list[int]:
+    """Imports that no worker has: the doorbell was lost, or the worker died."""
+    statement = select(Import.id).where(_overdue(now())).order_by(Import.id)
+    return list(connection.scalars(statement))
+
+
+def _free(moment: datetime) -> ColumnElement[bool]:
+    return or_(Import.state == ImportState.WAITING, _overdue(moment))
+
+
+def _overdue(moment: datetime) -> ColumnElement[bool]:
+    active = Import.state.in_((ImportState.WAITING, ImportState.RUNNING))
+    return active & (Import.heartbeat_at < moment - timedelta(seconds=STALE_SECONDS))
