@@ -22,7 +22,7 @@ WRONG = "The e-mail address or the password is not right."
 """One sentence for both: a stranger must not learn who has an account."""
 WAIT = "Too many tries. Wait a quarter of an hour, then try again."
 PER_ACCOUNT = "10 per 15 minutes"
-PER_ADDRESS = "50 per 15 minutes"
+PER_ADDRESS = "30 per 15 minutes"
 """More than one account's: an office shares an address."""
 SIGN_UPS = "20 per hour"
 
