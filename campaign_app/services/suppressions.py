@@ -1,0 +1,114 @@
+"""Addresses a workspace must not mail, whoever puts them on a list again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Text, cast, delete, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+
+from campaign_app.extensions import db
+from campaign_app.lib import address
+from campaign_app.lib.errors import Invalid
+from campaign_app.lib.like import starting_with
+from campaign_app.lib.tenancy import HasId, get_owned, owned_by
+from campaign_app.models.people import User
+from campaign_app.models.recipients import Suppression
+from campaign_app.services import audit
+
+PAGE_SIZE = 50
+BOUNCE = "smtp"
+"""The source of a suppression that a hard bounce caused: resubscribing lifts it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Some suppressions, by address; `following` is the address to continue after, or empty."""
+
+    items: Sequence[Suppression]
+    following: str
+
+
+def page(workspace: HasId, *, search: str = "", after: str = "", size: int = PAGE_SIZE) -> Listing:
+    """The suppressed addresses that begin with `search`, in alphabetical order."""
+    query = owned_by(workspace, Suppression).order_by(Suppression.email).limit(size + 1)
+    if search.strip():
+        query = query.where(Suppression.email.like(starting_with(search.strip().lower())))
+    if after:
+        query = query.where(Suppression.email > after)
+    rows = db.session.scalars(query).all()
+    shown = rows[:size]
+    return Listing(shown, shown[-1].email if len(rows) > size else "")
+
+
+def contains(workspace: HasId, emails: Collection[str]) -> set[str]:
+    """Those of the (normalised) addresses that are suppressed."""
+    if not emails:
+        return set()
+    return set(
+        db.session.scalars(
+            select(Suppression.email).where(
+                Suppression.workspace_id == workspace.id, Suppression.email.in_(emails)
+            )
+        )
+    )
+
+
+def find(workspace: HasId, email: str) -> Suppression | None:
+    """The suppression of an address, if there is one."""
+    return db.session.scalars(
+        owned_by(workspace, Suppression).where(Suppression.email == email)
+    ).one_or_none()
+
+
+def add(workspace: HasId, email: str, *, reason: str, user: User) -> str:
+    """Suppress an address by hand and give its normal form.
+
+    Raises Invalid for a wrong address, one that is suppressed already, or a missing reason.
+    """
+    normal = address.normalise(email)
+    if not reason.strip():
+        raise Invalid("Say why, so that colleagues understand it later.", field="reason")
+    if not put(workspace, [normal], reason=reason.strip(), source="page"):
+        raise Invalid(f"{normal} is on the suppression list already.", field="email")
+    summary = f"{user.name} put {normal} on the suppression list"
+    audit.record(workspace, "suppression.added", summary, user=user)
+    return normal
+
+
+def put(workspace: HasId, emails: Collection[str], *, reason: str, source: str) -> int:
+    """Suppress normalised addresses; those that are suppressed keep their first reason.
+
+    Gives how many are new.
+    """
+    # In one order for everybody, so that two writers never deadlock.
+    unnested = func.unnest(cast(sorted(emails), ARRAY(Text)))
+    rows = select(literal(workspace.id), unnested, literal(reason), literal(source))
+    added = db.session.scalars(
+        insert(Suppression)
+        .from_select(["workspace_id", "email", "reason", "source"], rows)
+        .on_conflict_do_nothing()
+        .returning(Suppression.id)
+    )
+    return len(added.all())
+
+
+def remove(workspace: HasId, suppression_id: int, *, user: User) -> str:
+    """Let an address be mailed again and give it. Raises NotFound."""
+    suppression = get_owned(workspace, Suppression, suppression_id)
+    db.session.delete(suppression)
+    summary = f"{user.name} removed {suppression.email} from the suppression list"
+    audit.record(workspace, "suppression.removed", summary, user=user)
+    return suppression.email
+
+
+def lift_bounces(workspace: HasId, emails: Collection[str]) -> None:
+    """Forget suppressions that bounces caused; those of complaints or by hand stay."""
+    db.session.execute(
+        delete(Suppression).where(
+            Suppression.workspace_id == workspace.id,
+            Suppression.email.in_(emails),
+            Suppression.source == BOUNCE,
+        )
+    )
