@@ -17,6 +17,7 @@ SOFT_BREAK = b"=\r\n"
 _LINE = 76
 _NEWLINE = re.compile(r"\r\n?")
 _DOTTED = re.compile(rb"^\.[^\n]*", re.MULTILINE)
+_OVERLONG = re.compile(rb"^([^\n]{74,})(=20|=09)$", re.MULTILINE)
 _BLANKS = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -25,7 +26,11 @@ def quoted_printable(text: str) -> bytes:
     """Text as quoted-printable UTF-8 (RFC 2045 §6.7), its line breaks as CRLF."""
     if "\r" in text:
         text = _NEWLINE.sub("\n", text)
-    code = binascii.b2a_qp(text.encode("utf-8", "replace"), istext=True)
+    data = text.encode("utf-8", "replace")
+    code = binascii.b2a_qp(data, istext=True)
+    if b" \n" in data or b"\t\n" in data or data[-1:] in (b" ", b"\t"):
+        # b2a_qp does not count the three characters of a blank at the end of a line.
+        code = _OVERLONG.sub(b"\\1=\n\\2", code)
     if code[:1] == b"." or b"\n." in code:
         code = _DOTTED.sub(_hide_dot, code)
     return code.replace(b"\n", b"\r\n")
