@@ -95,7 +95,7 @@ class Campaign(Owned, Base):
     left_out_duplicate: Mapped[int] = mapped_column(**no_rows())
     left_out_unsubscribed: Mapped[int] = mapped_column(**no_rows())
     left_out_suppressed: Mapped[int] = mapped_column(**no_rows())
-    final_counts: Mapped[dict[str, int] | None] = mapped_column(JSONB)
+    final_counts: Mapped[dict[str, int] | None] = mapped_column(JSONB(none_as_null=True))
     """The counts by status, frozen when nothing moves any more: old campaigns cost nothing."""
     progress: Mapped[list[Any]] = mapped_column(JSONB, default=list, server_default=sql("'[]'"))
     """The dispatcher's last samples [epoch seconds, messages done]: the rate is read from them."""

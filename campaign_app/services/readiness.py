@@ -1,0 +1,117 @@
+"""What keeps a campaign from starting, and what its author should know before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import select
+
+from campaign_app.extensions import db
+from campaign_app.lib.errors import NotFound
+from campaign_app.lib.tenancy import HasId, get_owned
+from campaign_app.models.campaigns import Campaign
+from campaign_app.models.imports import Import, ImportState
+from campaign_app.models.senders import Sender, SenderState
+from campaign_app.services import audience, contents
+from campaign_app.services.contents import Content
+
+
+class Place(StrEnum):
+    """Where a finding is mended."""
+
+    CONTENT = "content"
+    AUDIENCE = "audience"
+    SENDER = "sender"
+    SENDERS = "senders"
+    IMPORTS = "imports"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A sentence for the author, and where it is mended."""
+
+    message: str
+    place: Place
+
+
+_FIELDS = {"subject": "subject", "html": "e-mail", "text": "text part"}
+
+
+def blockers(workspace: HasId, campaign: Campaign) -> list[Finding]:
+    """Everything that must be mended first; empty when the campaign can start."""
+    found = [*_content(campaign), *_sender(workspace, campaign)]
+    importing = _importing(workspace, [campaign.own_group_id] if campaign.own_group_id else [])
+    if importing:
+        message = f"“{importing}” is still being imported for this campaign."
+        found.append(Finding(message, Place.IMPORTS))
+    elif audience.is_empty(workspace, campaign):
+        found.append(Finding(_nobody(workspace, campaign), Place.AUDIENCE))
+    return found
+
+
+def warnings(workspace: HasId, campaign: Campaign) -> list[Finding]:
+    """What does not keep it from starting, but may not be meant."""
+    found = []
+    importing = _importing(workspace, audience.chosen_groups(workspace, campaign))
+    if importing:
+        message = (
+            f"“{importing}” is still being imported: who is added after the start is left out."
+        )
+        found.append(Finding(message, Place.IMPORTS))
+    if len(campaign.html.encode()) > contents.GMAIL_CLIPS_AT:
+        message = "The e-mail is larger than 102 kB: Gmail will hide its end."
+        found.append(Finding(message, Place.CONTENT))
+    sender = _chosen_sender(workspace, campaign)
+    if sender and sender.state == SenderState.COOLING:
+        message = f"The sender “{sender.name}” is resting: {sender.state_reason}"
+        found.append(Finding(message, Place.SENDER))
+    return found
+
+
+def _content(campaign: Campaign) -> list[Finding]:
+    content = Content(campaign.subject, campaign.html, campaign.text)
+    found = [
+        f"The {_FIELDS[field]} cannot be read as a template. {message}"
+        for field, message in contents.problems(content).items()
+    ]
+    if not campaign.subject.strip():
+        found.append("The subject is empty.")
+    if not found and content.is_empty:
+        found.append("The e-mail is empty.")
+    return [Finding(message, Place.CONTENT) for message in found]
+
+
+def _sender(workspace: HasId, campaign: Campaign) -> list[Finding]:
+    sender = _chosen_sender(workspace, campaign)
+    if sender is None:
+        return [Finding("No sender is chosen.", Place.SENDERS)]
+    if sender.state == SenderState.STOPPED:
+        message = f"The sender “{sender.name}” is stopped: {sender.state_reason}".rstrip(" :")
+        return [Finding(message, Place.SENDER)]
+    return []
+
+
+def _chosen_sender(workspace: HasId, campaign: Campaign) -> Sender | None:
+    if campaign.sender_id is None:
+        return None
+    try:
+        return get_owned(workspace, Sender, campaign.sender_id)
+    except NotFound:
+        return None
+
+
+def _nobody(workspace: HasId, campaign: Campaign) -> str:
+    if not audience.preview(workspace, campaign).selected:
+        return "No recipients are chosen."
+    return "Everybody chosen is unsubscribed or suppressed."
+
+
+def _importing(workspace: HasId, groups: list[int]) -> str:
+    """The name of a file that is on its way into one of these groups, or ""."""
+    under_way = select(Import.filename, Import.group_ids).where(
+        Import.workspace_id == workspace.id,
+        Import.state.in_((ImportState.WAITING, ImportState.RUNNING)),
+    )
+    rows = db.session.execute(under_way).all()
+    return next((row.filename for row in rows if set(row.group_ids) & set(groups)), "")

@@ -1,0 +1,64 @@
+"""How a campaign changes: by winning its row, never by looking first.
+
+Two people, or a person and the clock, may press at the same moment: one wins, the other is told
+what the campaign is now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import update
+
+from campaign_app.extensions import db
+from campaign_app.lib import clock
+from campaign_app.lib.errors import Conflict, NotFound
+from campaign_app.lib.tenancy import HasId
+from campaign_app.models.campaigns import EDITABLE, Campaign, CampaignStatus
+
+_IS_NOW = {
+    CampaignStatus.DRAFT: "it is a draft",
+    CampaignStatus.SCHEDULED: "it is scheduled",
+    CampaignStatus.SENDING: "it is being sent",
+    CampaignStatus.PAUSED: "it is paused",
+    CampaignStatus.COMPLETED: "it is completed",
+    CampaignStatus.CANCELLED: "it is cancelled",
+}
+
+
+def win(
+    workspace: HasId,
+    campaign: Campaign,
+    start: Collection[CampaignStatus],
+    verb: str,
+    **values: object,
+) -> None:
+    """Write `values` if the campaign is in one of the `start` states; else raise Conflict."""
+    won = db.session.scalar(
+        update(Campaign)
+        .where(
+            Campaign.workspace_id == workspace.id,
+            Campaign.id == campaign.id,
+            Campaign.status.in_(start),
+        )
+        .values(updated_at=clock.now(), **values)
+        .returning(Campaign.id)
+    )
+    if won is None:
+        raise refusal(campaign, verb)
+
+
+def lock(campaign: Campaign, verb: str) -> None:
+    """Hold the row of an editable campaign until the commit, so that what is checked stays true.
+
+    Raises Conflict for one that is under way or over.
+    """
+    db.session.refresh(campaign, with_for_update=True)
+    if campaign.status not in EDITABLE:
+        raise refusal(campaign, verb)
+
+
+def refusal(campaign: Campaign, verb: str) -> Conflict | NotFound:
+    """Why it could not be done: "“Autumn” cannot be paused: it is a draft."."""
+    db.session.refresh(campaign)
+    return Conflict(f"“{campaign.name}” cannot be {verb}: {_IS_NOW[campaign.status]} now.")
