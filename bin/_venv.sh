@@ -49,7 +49,7 @@ make_venv() {
     fi
   fi
   say "Installing the requirements, once (a minute or two)…"
-  if ! .venv/bin/python -m pip install -q --disable-pip-version-check --no-input \
+  if ! .venv/bin/python -m pip install -qq --disable-pip-version-check --no-input \
     --root-user-action ignore -r requirements-dev.txt; then
     say "The requirements could not be installed: see above."
     exit 1
@@ -62,9 +62,12 @@ if ! is_fresh; then
     say ".venv is out of date and belongs to another user: remove it, or run as that user."
     exit 1
   fi
-  # One of two that start at once makes it; the other waits, holding the folder itself as the lock.
+  # One of two that start at once makes it, and the other waits; the folder itself is the lock.
   exec 9<.
-  if command -v flock >/dev/null; then flock 9; fi
+  if command -v flock >/dev/null && ! flock -n 9; then
+    say "Another command is making the virtual environment: waiting for it…"
+    flock 9
+  fi
   is_fresh || make_venv
   exec 9<&-
 fi
