@@ -1,0 +1,110 @@
+"""Saved e-mails to start campaigns from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+
+from campaign_app.extensions import db
+from campaign_app.lib import clock, like
+from campaign_app.lib.errors import Invalid
+from campaign_app.lib.paging import Page
+from campaign_app.lib.tenancy import HasId, get_owned, owned_by
+from campaign_app.models.campaigns import Campaign
+from campaign_app.models.people import User
+from campaign_app.models.templates import Template
+from campaign_app.services import audit, campaigns, contents
+from campaign_app.services.campaigns import Draft
+from campaign_app.services.contents import Content
+
+PAGE_SIZE = 24
+MAX_NAME = 120
+
+
+def get(workspace: HasId, template_id: int) -> Template:
+    """The workspace's own template. Raises NotFound."""
+    return get_owned(workspace, Template, template_id)
+
+
+def page(workspace: HasId, *, search: str = "", number: int = 1) -> Page[Template]:
+    """Templates whose name holds `search`, the latest changed first."""
+    query = owned_by(workspace, Template)
+    if search:
+        query = query.where(Template.name.ilike(like.containing(search)))
+    total = db.session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    number = max(1, min(number, -(-total // PAGE_SIZE)))
+    rows = query.order_by(Template.updated_at.desc(), Template.id.desc())
+    items = db.session.scalars(rows.limit(PAGE_SIZE).offset((number - 1) * PAGE_SIZE)).all()
+    return Page(items, number, total, PAGE_SIZE)
+
+
+def create(workspace: HasId, *, name: str, content: Content, user: User) -> Template:
+    """Save an e-mail. Raises Invalid, naming the field."""
+    safe = contents.checked(content)
+    template = Template(
+        workspace_id=workspace.id,
+        name=_name(name),
+        subject=safe.subject,
+        html=safe.html,
+        text=safe.text,
+    )
+    with _unique_name(template.name):
+        db.session.add(template)
+        db.session.flush()
+    _record(workspace, template, "created", user)
+    return template
+
+
+def edit(workspace: HasId, template: Template, *, name: str, content: Content, user: User) -> None:
+    """Change a saved e-mail; campaigns made from it stay. Raises Invalid, naming the field."""
+    safe, name = contents.checked(content), _name(name)
+    with _unique_name(name):
+        template.name = name
+        template.subject, template.html, template.text = safe.subject, safe.html, safe.text
+        template.updated_at = clock.now()
+        db.session.flush()
+    _record(workspace, template, "edited", user)
+
+
+def delete(workspace: HasId, template: Template, *, user: User) -> None:
+    """Delete a saved e-mail; campaigns made from it stay."""
+    _record(workspace, template, "deleted", user)
+    db.session.delete(template)
+    db.session.flush()
+
+
+def start_campaign(workspace: HasId, template: Template, *, user: User) -> Campaign:
+    """A new draft with the template's content."""
+    content = Content(template.subject, template.html, template.text)
+    return campaigns.create(workspace, Draft(template.name, content), user=user)
+
+
+def save_campaign(workspace: HasId, campaign: Campaign, *, name: str, user: User) -> Template:
+    """Save a campaign's content as a template. Raises Invalid when the name is taken."""
+    content = Content(campaign.subject, campaign.html, campaign.text)
+    return create(workspace, name=name or campaign.name, content=content, user=user)
+
+
+def _name(name: str) -> str:
+    plain = " ".join(name.split())
+    if not 0 < len(plain) <= MAX_NAME:
+        raise Invalid(f"Give it a name of up to {MAX_NAME} characters.", field="name")
+    return plain
+
+
+@contextmanager
+def _unique_name(name: str) -> Iterator[None]:
+    """A savepoint: a name that is taken undoes only what is inside."""
+    try:
+        with db.session.begin_nested():
+            yield
+    except IntegrityError:
+        raise Invalid(f"There is a template called “{name}” already.", field="name") from None
+
+
+def _record(workspace: HasId, template: Template, verb: str, user: User) -> None:
+    summary = f"{user.name} {verb} the template “{template.name}”"
+    audit.record(workspace, f"template.{verb}", summary, user=user, subject_id=template.id)
