@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from flask import Flask
 
+from campaign_app.cli import demo, tokens, users
+
 
 def register(app: Flask) -> None:
     """Add the commands to the Flask CLI."""
-    del app
+    for group in (users.group, tokens.group, demo.group):
+        app.cli.add_command(group)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
@@ -15,8 +16,8 @@ _DOT = re.compile(rb"^\.", re.MULTILINE)
 
 def compose(sender: Sender, *, to: str) -> bytes:
     """The mail as it goes over the wire: CRLF and dot-stuffed (RFC 5321 §4.5.2)."""
-    mail = EmailMessage(policy=SMTP)
-    mail["From"] = address.display(sender.from_name, sender.from_email)
+    mail = EmailMessage(policy=SMTP.clone(cte_type="7bit"))  # any server takes that
+    mail["From"] = Address(sender.from_name, addr_spec=sender.from_email)
     mail["To"] = to
     if sender.reply_to:
         mail["Reply-To"] = sender.reply_to
