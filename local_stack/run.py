@@ -54,6 +54,9 @@ class Stack:
     def start(self) -> None:
         """Start all of it and wait until it is ready. Raises StartError."""
         self._start_servers()
+        data = self._state.folder / "postgres"
+        if data.is_symlink():
+            say(f"(its user cannot enter {data.parent}: the data is in {data.resolve()})")
         self._state.publish(self._settings)
         say("Bringing the database up to date…")
         self._set_up("db", "upgrade")
@@ -92,7 +95,7 @@ class Stack:
 
     def _start_servers(self) -> None:
         wanted: list[tuple[str, str, postgres.Server | redis.Server]] = [
-            ("PostgreSQL", "DATABASE_URL", postgres.Server(self._state.folder / "postgres")),
+            ("PostgreSQL", "DATABASE_URL", self._postgres()),
             ("Redis", "REDIS_URL", redis.Server(self._state.folder / "redis")),
         ]
         for name, variable, server in wanted:
@@ -104,6 +107,15 @@ class Stack:
             server.start()
             self._embedded[name] = server
             self._settings[variable] = self._environment[variable] = server.url
+
+    def _postgres(self) -> postgres.Server:
+        """With room for every pool: 16 connections for each sending process, 120 for the others."""
+        sending = settings.sending_processes(os.environ)
+        connections = max(200, 120 + 16 * sending)
+        return postgres.Server(
+            self._state.folder / "postgres",
+            settings=postgres.DURABLE | {"max_connections": str(connections)},
+        )
 
     def _revive(self, name: str, server: postgres.Server | redis.Server) -> None:
         """Start a server that died again, but not for ever."""
@@ -126,21 +138,10 @@ class Stack:
     def _make_demo(self) -> None:
         """Once for each STATE_DIR, so that what its user deletes stays deleted."""
         done = self._state.folder / "demo_made"
-        if not done.exists() and self._knows_demo():
+        if not done.exists():
             say("Making the demo workspace…")
             self._set_up("demo", "create", "--email", DEMO_EMAIL, "--password", self.password)
             done.touch()
-
-    def _knows_demo(self) -> bool:
-        listing = subprocess.run(
-            self._flask("--help"),
-            cwd=ROOT,
-            env=self._environment,
-            check=False,
-            capture_output=True,
-            text=True,
-        )
-        return "\n  demo " in listing.stdout
 
     def _set_up(self, *arguments: str) -> None:
         """Run a Flask command silently; raise StartError with its words if it fails."""
