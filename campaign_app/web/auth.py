@@ -41,7 +41,7 @@ class SignUpForm(FlaskForm):
     name = StringField("Your name", [DataRequired("Enter your name.")])
     email = EmailField("E-mail address", [DataRequired("Enter your e-mail address.")])
     password = PasswordField("Password", [DataRequired("Choose a password.")])
-    time_zone = SelectField("Time zone", default="UTC", choices=zones.choices)
+    time_zone = SelectField("Time zone", default="UTC", choices=lambda: dict(zones.choices()))
 
 
 def _account() -> str:

@@ -22,11 +22,11 @@ from campaign_app.models.senders import Security
 from campaign_app.services.presets import PRESETS, Preset
 from campaign_app.services.sender_details import SenderDetails
 
-SECURITIES = [
-    (Security.STARTTLS.value, "STARTTLS (port 587)"),
-    (Security.TLS.value, "TLS (port 465)"),
-    (Security.NONE.value, "None"),
-]
+SECURITIES = {
+    Security.STARTTLS.value: "STARTTLS (port 587)",
+    Security.TLS.value: "TLS (port 465)",
+    Security.NONE.value: "None",
+}
 
 
 def presets_on_offer() -> list[Preset]:
@@ -40,8 +40,8 @@ def presets_on_offer() -> list[Preset]:
     ]
 
 
-def _preset_choices() -> list[tuple[str, str]]:
-    return [(preset.key, preset.label) for preset in presets_on_offer()]
+def _preset_choices() -> dict[str, str]:
+    return {preset.key: preset.label for preset in presets_on_offer()}
 
 
 class NumberField(IntegerField):
@@ -69,6 +69,11 @@ class SecondsField(FloatField):
             self.data = None
             raise ValueError("Enter a number of seconds, such as 4 or 0.5.") from None
 
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        return "" if self.data is None else f"{self.data:g}"
+
 
 class SenderForm(FlaskForm):
     """An SMTP account; its fields are called as those of SenderDetails."""
@@ -83,7 +88,9 @@ class SenderForm(FlaskForm):
     from_name = StringField("From name", default="")
     from_email = EmailField("From address", [DataRequired("Enter the address it sends from.")])
     reply_to = EmailField("Reply-To address", default="")
-    delay_seconds = SecondsField("Delay between e-mails", [InputRequired("Enter 0 or more.")])
+    delay_seconds = SecondsField(
+        "Delay between e-mails", [InputRequired("Enter 0 or more.")], default=4.0
+    )
     max_connections = NumberField("Connections", [InputRequired("Enter 1 or more.")], default=1)
     messages_per_connection = NumberField(
         "E-mails per connection", [InputRequired("Enter 1 or more.")], default=50

@@ -21,7 +21,7 @@ class ProfileForm(FlaskForm):
     """What the person is called, and whose clock they live by."""
 
     name = StringField("Your name", [DataRequired("Enter your name.")])
-    time_zone = SelectField("Time zone", choices=zones.choices)
+    time_zone = SelectField("Time zone", choices=lambda: dict(zones.choices()))
 
 
 class PasswordForm(FlaskForm):
