@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import Row, Text, and_, cast, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY, insert
@@ -45,12 +45,15 @@ def add(
     *,
     email: str,
     name: str = "",
-    values: Mapping[str, str] | None = None,
+    pairs: Sequence[tuple[str, str]] = (),
     user: User,
 ) -> Recipient:
-    """Put somebody on the list, subscribed. Raises AlreadyThereError, or Invalid."""
+    """Put somebody on the list, subscribed; `pairs` are their attributes.
+
+    Raises AlreadyThereError, or Invalid.
+    """
     normal = address.normalise(email)
-    name, checked = _name(name), attributes.checked((values or {}).items())
+    name, checked = _name(name), attributes.checked(pairs)
     why = Why(f"Added by {user.name}", "page", user)
     ids = ensure(workspace, {normal: name}, why=why)
     if not ids:
@@ -116,7 +119,7 @@ def delete_one(workspace: HasId, recipient: Recipient, *, user: User) -> None:
     delete_all(workspace, [recipient.id])
 
 
-def delete_all(workspace: HasId, ids: Sequence[int]) -> int:
+def delete_all(workspace: HasId, ids: Collection[int]) -> int:
     """Delete many; gives how many there were.
 
     Whoever was not subscribed is suppressed: the next upload of an old file must not bring them

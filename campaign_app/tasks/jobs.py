@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from celery import current_app as celery_app
 from celery import shared_task
 from flask import current_app
 from kombu.exceptions import KombuError, OperationalError
 from redis.exceptions import RedisError
 
+from campaign_app.extensions import db
 from campaign_app.imports import run
 from campaign_app.lib import logs
+from campaign_app.lib.errors import Unavailable
 from campaign_app.sending import plan
+from campaign_app.services import recipient_bulk
+from campaign_app.services.recipient_bulk import Order
 from campaign_app.tasks import dispatch
 
 IMPORT_DOORBELL_SECONDS = 3600
 """An import may wait behind others; a second doorbell finds it claimed and does nothing."""
+BULK_SECONDS = 3600
+"""A bulk action that starts an hour late would surprise the one who asked for it."""
 
 log = logs.get(__name__)
 
@@ -37,6 +45,41 @@ def sweep_imports() -> None:
     """Ring again for imports whose doorbell was lost or whose worker died."""
     for import_id in run.abandoned():
         ring_import(import_id)
+
+
+@shared_task(name="jobs.bulk_recipients")
+def bulk_recipients(workspace_id: int, user_id: int, order: dict[str, Any]) -> None:
+    """Do one action on many recipients; a repeated or torn task finds less to do."""
+    workspace, user = recipient_bulk.parties(workspace_id, user_id)
+    asked = Order.from_json(order)
+    total = 0
+    after: int | None = 0
+    try:
+        while after is not None:
+            changed, after = recipient_bulk.step(workspace, asked, after=after, user=user)
+            db.session.commit()
+            total += changed
+    finally:  # what was done is done, and the log says so, even if the rest failed
+        db.session.rollback()
+        recipient_bulk.record_end(workspace, asked, changed=total, user=user)
+        db.session.commit()
+
+
+def ring_bulk(workspace_id: int, user_id: int, order: dict[str, Any]) -> None:
+    """Ask for a long action on recipients. Raises Unavailable: no sweep would make it good."""
+    try:
+        celery_app.send_task(
+            "jobs.bulk_recipients",
+            args=(workspace_id, user_id, order),
+            expires=BULK_SECONDS,
+            ignore_result=True,
+            retry=False,
+        )
+    except (KombuError, OperationalError, RedisError) as error:
+        log.warning("bulk action not asked for", error=type(error).__name__)
+        raise Unavailable(
+            "Nothing was changed: the background workers cannot be reached. Try again in a minute."
+        ) from error
 
 
 def ring_import(import_id: int) -> None:

@@ -1,11 +1,140 @@
-"""Stub: to be replaced."""
+"""Named sets of recipients: making, filling, renaming, forgetting them."""
 
-from flask import Blueprint, render_template
+from __future__ import annotations
+
+from flask import Blueprint, flash, g, redirect, render_template, request, url_for
+from flask_wtf import FlaskForm
+from werkzeug.wrappers import Response
+from wtforms import StringField, TextAreaField
+from wtforms.validators import DataRequired
+
+from campaign_app.extensions import db
+from campaign_app.lib.errors import Invalid
+from campaign_app.models.recipients import Group
+from campaign_app.services import groups, pasting
+from campaign_app.services.pasting import Pasted
+from campaign_app.web import forms, recipient_list
 
 bp = Blueprint("groups", __name__, url_prefix="/groups")
 
 
-@bp.get("/")
-def index() -> str:
-    """Nothing yet."""
-    return render_template("base.html")
+class GroupForm(FlaskForm):
+    """What the group is called."""
+
+    name = StringField("Name", [DataRequired("Give the group a name.")])
+
+
+class PasteForm(FlaskForm):
+    """Addresses, one to a line."""
+
+    addresses = TextAreaField("Addresses", [DataRequired("Paste at least one address.")])
+
+
+@bp.route("/", methods=["GET", "POST"])
+def index() -> Response | str | tuple[str, int]:
+    """Every group with its size, and a form for one more."""
+    form = GroupForm()
+    if form.validate_on_submit():
+        try:
+            group = groups.create(g.workspace, name=form.name.data or "", user=g.user)
+            db.session.commit()
+            flash(f"“{group.name}” is ready to be filled.", "success")
+            return redirect(url_for("groups.show", group_id=group.id))
+        except Invalid as error:
+            db.session.rollback()
+            forms.blame(form, error)
+    html = render_template(
+        "groups/index.html",
+        form=form,
+        groups=groups.standing(g.workspace),
+        sizes=groups.sizes(g.workspace),
+    )
+    return (html, 422) if form.errors else html
+
+
+@bp.get("/<int:group_id>")
+def show(group_id: int) -> Response:
+    """A group's recipients."""
+    return _group_page(groups.get(g.workspace, group_id), GroupForm())
+
+
+@bp.post("/<int:group_id>/rename")
+def rename(group_id: int) -> Response:
+    """Give a group another name."""
+    group, form = groups.get(g.workspace, group_id), GroupForm()
+    if form.validate_on_submit():
+        try:
+            groups.rename(g.workspace, group, name=form.name.data or "", user=g.user)
+            db.session.commit()
+            flash(f"The group is called “{group.name}” now.", "success")
+            return redirect(url_for("groups.show", group_id=group_id))
+        except Invalid as error:
+            db.session.rollback()
+            forms.blame(form, error)
+    answer = _group_page(groups.get(g.workspace, group_id), form)
+    answer.status_code = 422
+    return answer
+
+
+@bp.post("/<int:group_id>/delete")
+def delete(group_id: int) -> Response:
+    """Forget a group; its recipients stay."""
+    group = groups.get(g.workspace, group_id)
+    name = group.name
+    groups.delete_one(g.workspace, group, user=g.user)
+    db.session.commit()
+    flash(f"The group “{name}” is deleted. Its recipients are still on your list.", "success")
+    return redirect(url_for("groups.index"))
+
+
+@bp.route("/<int:group_id>/add", methods=["GET", "POST"])
+def add(group_id: int) -> Response | str | tuple[str, int]:
+    """Add people by pasting their addresses."""
+    group, form = groups.get(g.workspace, group_id), PasteForm()
+    if not form.validate_on_submit():
+        html = render_template("groups/add.html", group=group, form=form, pasted=None)
+        return (html, 422) if form.errors else html
+    try:
+        text = form.addresses.data or ""
+        pasted = pasting.paste(g.workspace, group, text=text, user=g.user)
+        db.session.commit()
+    except Invalid as error:
+        db.session.rollback()
+        forms.blame(form, error)
+        group = groups.get(g.workspace, group_id)
+        return render_template("groups/add.html", group=group, form=form, pasted=None), 422
+    return _after_paste(group, form, pasted)
+
+
+def _after_paste(group: Group, form: PasteForm, pasted: Pasted) -> Response | str:
+    """Back to the group when all went well; else again the box, with only the wrong lines in it."""
+    if not pasted.problems:
+        flash(_summary(pasted), "success")
+        return redirect(url_for("groups.show", group_id=group.id))
+    form.addresses.data = "\n".join(problem.text for problem in pasted.problems)
+    return render_template(
+        "groups/add.html", group=group, form=form, pasted=pasted, summary=_summary(pasted)
+    )
+
+
+def _summary(pasted: Pasted) -> str:
+    parts = [f"{pasted.joined:,} added to the group"]
+    if pasted.new:
+        parts.append(f"{pasted.new:,} of them new on your list")
+    if pasted.already:
+        parts.append(f"{pasted.already:,} in it already")
+    if pasted.suppressed:
+        parts.append(f"{pasted.suppressed:,} on the suppression list, and not mailed")
+    return ", ".join(parts) + "."
+
+
+def _group_page(group: Group, form: GroupForm) -> Response:
+    chosen = recipient_list.read_filter(request.args.to_dict(), group_id=group.id)
+    return recipient_list.show(
+        "groups/show.html",
+        chosen,
+        part_only=request.method == "GET",
+        group=group,
+        form=form,
+        waiting=groups.waiting_campaigns(g.workspace, group),
+    )

@@ -1,0 +1,90 @@
+"""Addresses pasted into a box: one to a line, with or without a name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from campaign_app.extensions import db
+from campaign_app.lib import address
+from campaign_app.lib.errors import Invalid
+from campaign_app.lib.tenancy import HasId
+from campaign_app.models.people import User
+from campaign_app.models.recipients import Group, Recipient
+from campaign_app.services import audit, groups, recipients, suppressions
+from campaign_app.services.consent import Why
+
+MAX_LINES = 10_000
+NAMED = re.compile(r"\s*\"?([^<>\"]*)\"?\s*<\s*([^<>\s]+)\s*>\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A line that is no address, counted from 1."""
+
+    line: int
+    text: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pasted:
+    """What became of a paste: `new` on the list, `joined` the group, `already` in it."""
+
+    new: int
+    joined: int
+    already: int
+    suppressed: int
+    problems: Sequence[Problem]
+
+
+def paste(workspace: HasId, group: Group, *, text: str, user: User) -> Pasted:
+    """Put every address of the text on the list and into the group.
+
+    Raises Invalid for an empty text and for one of more than MAX_LINES lines.
+    """
+    lines = list(_lines(text))
+    if not lines:
+        raise Invalid("Paste at least one address.", field="addresses")
+    if len(lines) > MAX_LINES:
+        raise Invalid(f"That is more than {MAX_LINES:,} lines: upload a file.", field="addresses")
+    people, problems = _read(lines)
+    new = recipients.ensure(workspace, people, why=Why(f"Added by {user.name}", "page", user))
+    ids = db.session.scalars(
+        select(Recipient.id).where(
+            Recipient.workspace_id == workspace.id, Recipient.email.in_(people)
+        )
+    ).all()
+    joined = groups.join(workspace, group, ids)
+    if joined:
+        summary = f"{user.name} added {joined:,} to the group “{group.name}”"
+        audit.record(workspace, "group.filled", summary, user=user, subject_id=group.id)
+    suppressed = len(suppressions.contains(workspace, people))
+    return Pasted(len(new), joined, len(people) - joined, suppressed, problems)
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """The filled lines with their numbers; a line without names may hold several addresses."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        parts = [line] if "<" in line and line.count("@") == 1 else re.split(r"[;,]", line)
+        for part in parts:
+            if part.strip():
+                yield number, part.strip()
+
+
+def _read(lines: Sequence[tuple[int, str]]) -> tuple[dict[str, str], list[Problem]]:
+    """Names by address, the first name of an address winning; and what is no address."""
+    people: dict[str, str] = {}
+    problems: list[Problem] = []
+    for number, text in lines:
+        named = NAMED.fullmatch(text)
+        name, raw = (named[1].strip(), named[2]) if named else ("", text)
+        normal, message = address.check(raw)
+        if message:
+            problems.append(Problem(number, text[:200], message))
+        else:
+            people[normal] = people.get(normal) or name[: recipients.MAX_NAME]
+    return people, problems
