@@ -110,7 +110,7 @@ class Session:
         await self.writer.drain()
 
     async def answer(self, phase: str, usual: str) -> bool:
-        """Give the usual answer or the script's; whether it was the usual one."""
+        """Give the usual answer or the script's; whether it meant the usual."""
         fault = self.sink.fault(phase, self)
         if fault is None:
             self.say(usual)
@@ -118,7 +118,7 @@ class Session:
         await self.suffer(fault)
         if not fault.reply:
             self.say(usual)
-        return not fault.reply
+        return not fault.reply or fault.reply[0] == usual[0]
 
     async def suffer(self, fault: Fault) -> None:
         if fault.hang:
@@ -197,13 +197,15 @@ class Session:
             await self.take_body()
 
     async def take_body(self) -> None:
+        body = b""
         fault = self.sink.fault("body", self)
         if fault:
-            await self.reader.readexactly(fault.after_bytes)
+            body = await self.reader.readexactly(fault.after_bytes)
             if fault.hang:
                 self.writer.transport.pause_reading()
             await self.suffer(fault)
-        body = await self.reader.readexactly(3)
+        if len(body) < 3:
+            body += await self.reader.readexactly(3 - len(body))
         if body != b".\r\n":
             body += await self.reader.readuntil(b"\r\n.\r\n")
             body = body[:-3].replace(b"\r\n..", b"\r\n.")

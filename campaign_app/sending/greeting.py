@@ -40,6 +40,10 @@ class Greeting:
 
     def open(self) -> Wire:
         """A connection ready for its first MAIL. Raises TransportError, and leaves nothing open."""
+        account = self.account
+        if account.username and account.security == "none" and not account.allow_private:
+            message = "The password would travel unencrypted. Choose STARTTLS or TLS."
+            raise self._failure(message, needs_change=True)
         wire = Wire(self._connect(), self.should_stop)
         try:
             self._greet(wire)
@@ -101,9 +105,6 @@ class Greeting:
         if not account.username:
             return
         self.phase = Phase.AUTH
-        if not wire.is_tls and not account.allow_private:
-            message = "The password would travel unencrypted. Choose STARTTLS or TLS."
-            raise self._failure(message, needs_change=True)
         offered = self.extensions.get("AUTH", "").upper().split()
         if "PLAIN" in offered:
             secret = f"\0{account.username}\0{account.password}".encode()

@@ -1,0 +1,93 @@
+"""The journal survives a kill and never claims more than was written."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from campaign_app.sending.journal import Journal, JournalError, read
+
+
+def test_it_knows_what_was_begun_and_what_was_answered(tmp_path):
+    with Journal(tmp_path / "1") as journal:
+        journal.begin(11)
+        journal.done(11, 250)
+        journal.begin(12)
+        journal.done(12, 451, hold=True)
+        journal.begin(13)
+    assert (tmp_path / "1").read_bytes() == b"A 11\nD 11 250\nA 12\nD 12 451\nA 13\n"
+    assert read(tmp_path / "1") == {11: 250, 12: 451, 13: None}
+
+
+def test_what_is_held_is_written_with_the_next_line_or_a_flush(tmp_path):
+    with Journal(tmp_path / "1") as journal:
+        journal.begin(1)
+        journal.done(1, 250, hold=True)
+        assert read(tmp_path / "1") == {1: None}
+        journal.flush()
+        assert read(tmp_path / "1") == {1: 250}
+
+
+def test_a_message_tried_again_is_open_again(tmp_path):
+    (tmp_path / "1").write_bytes(b"A 5\nD 5 451\nA 5\n")
+    assert read(tmp_path / "1") == {5: None}
+
+
+@pytest.mark.parametrize("torn", [b"A", b"A 1", b"D 7 2", b"D 7 25", b"\xff\x00"])
+def test_a_torn_last_line_is_not_believed(tmp_path, torn):
+    (tmp_path / "1").write_bytes(b"A 7\n" + torn)
+    assert read(tmp_path / "1") == {7: None}
+
+
+def test_nonsense_in_between_is_passed_over(tmp_path):
+    (tmp_path / "1").write_bytes(b"A 7\n\nA x\nD 7\nB 9 9\nD 7 250\n")
+    assert read(tmp_path / "1") == {7: 250}
+
+
+def test_a_missing_journal_knows_nothing(tmp_path):
+    assert read(tmp_path / "none") == {}
+
+
+def test_clearing_empties_it_and_writing_goes_on(tmp_path):
+    with Journal(tmp_path / "1") as journal:
+        journal.begin(1)
+        journal.clear()
+        assert read(tmp_path / "1") == {}
+        journal.begin(2)
+    assert read(tmp_path / "1") == {2: None}
+
+
+def test_an_existing_journal_is_continued_and_a_removed_one_is_gone(tmp_path):
+    with Journal(tmp_path / "1") as first:
+        first.begin(1)
+    journal = Journal(tmp_path / "1")
+    journal.begin(2)
+    assert read(tmp_path / "1") == {1: None, 2: None}
+    journal.remove()
+    journal.remove()
+    assert not (tmp_path / "1").exists()
+
+
+def test_a_full_disk_is_an_error_and_not_a_silence():
+    with Journal(Path("/dev/full")) as journal, pytest.raises(JournalError, match="space"):
+        journal.begin(1)
+
+
+def test_it_survives_a_kill(tmp_path):
+    script = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from campaign_app.sending.journal import Journal\n"
+        "journal = Journal(Path(sys.argv[1]))\n"
+        "journal.begin(1); journal.done(1, 250); journal.begin(2)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    path = tmp_path / "1"
+    died = subprocess.run([sys.executable, "-c", script, str(path)], check=False, env=os.environ)
+    assert died.returncode == -signal.SIGKILL
+    assert read(path) == {1: 250, 2: None}
