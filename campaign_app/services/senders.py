@@ -105,22 +105,11 @@ def delete(workspace: HasId, sender: Sender, *, user: User) -> None:
     name, sender_id = sender.name, sender.id
     if _has_open_connection(sender_id):
         raise Conflict(f"“{name}” is just handing over e-mails. Try again in a minute.")
-    db.session.execute(
-        sql_update(Campaign)
-        .where(
-            Campaign.workspace_id == workspace.id,
-            Campaign.sender_id == sender_id,
-            Campaign.status.not_in(IN_USE),
-        )
-        .values(sender_id=None)
-    )
+    _detach(workspace, sender_id)
+    gone = sql_delete(Sender).where(Sender.workspace_id == workspace.id, Sender.id == sender_id)
     try:
         with db.session.begin_nested():  # the foreign key decides, also against a start just now
-            db.session.execute(
-                sql_delete(Sender).where(
-                    Sender.workspace_id == workspace.id, Sender.id == sender_id
-                )
-            )
+            db.session.execute(gone)
     except IntegrityError as error:
         raise Conflict(
             f"A campaign that is sending, paused or scheduled uses “{name}”."
@@ -174,6 +163,19 @@ def sent_lately(workspace: HasId, sender: Sender) -> int:
         )
     )
     return int(total or 0)
+
+
+def _detach(workspace: HasId, sender_id: int) -> None:
+    """Take the sender from every campaign that does not need it now."""
+    db.session.execute(
+        sql_update(Campaign)
+        .where(
+            Campaign.workspace_id == workspace.id,
+            Campaign.sender_id == sender_id,
+            Campaign.status.not_in(IN_USE),
+        )
+        .values(sender_id=None)
+    )
 
 
 def _fill(sender: Sender, details: SenderDetails, *, vault: Vault) -> None:

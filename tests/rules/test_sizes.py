@@ -1,0 +1,85 @@
+"""Where to stop and think: the sizes that keep files and functions readable."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from tests.rules import source
+from tests.rules.source import Source
+
+FILE, FUNCTION, TEST = 300, 30, 20
+FOLDERS = ("campaign_app", "local_stack", "tests", "bench")
+
+LONGER_FILES = {
+    "campaign_app/sending/deliver.py": "the drain: its turns and their ends are one thought",
+}
+"""File → why it may be longer."""
+
+LONGER_FUNCTIONS = {
+    "campaign_app/tasks/queues.py:_settings": "a table of settings, nothing to follow",
+    "campaign_app/lib/logs.py:configure": "one call of a library that wants everything at once",
+    "tests/smtp_sink.py:__init__": "a witness with many switches, each assigned once",
+}
+
+
+def functions(file: Source) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(file.tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def lines(file: Source) -> int:
+    return len(file.text.splitlines())
+
+
+def length(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    return (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def limit(file: Source, name: str) -> int:
+    return TEST if file.name.startswith("tests/") and name.startswith("test_") else FUNCTION
+
+
+def test_no_file_is_longer_than_a_sitting():
+    offenders = {
+        file.name: lines(file)
+        for file in source.files(*FOLDERS)
+        if lines(file) > FILE and file.name not in LONGER_FILES
+    }
+    assert not offenders, f"Find the second subject in it and give that a file: {offenders}"
+
+
+def test_no_function_is_longer_than_a_glance():
+    offenders = {
+        f"{file.name}:{node.name}": length(node)
+        for file in source.files(*FOLDERS)
+        for node in functions(file)
+        if length(node) > limit(file, node.name)
+        and f"{file.name}:{node.name}" not in LONGER_FUNCTIONS
+    }
+    assert not offenders, f"Name the steps inside it: {offenders}"
+
+
+def test_the_exceptions_are_still_needed():
+    long = {
+        f"{file.name}:{node.name}"
+        for file in source.files(*FOLDERS)
+        for node in functions(file)
+        if length(node) > limit(file, node.name)
+    }
+    long |= {file.name for file in source.files(*FOLDERS) if lines(file) > FILE}
+    stale = {*LONGER_FILES, *LONGER_FUNCTIONS} - long
+    assert not stale, f"Take these off the list: {stale}"
+
+
+def test_imports_stand_at_the_top():
+    offenders = [
+        f"{file.name}:{inner.lineno}"
+        for file in source.files(*FOLDERS)
+        for node in functions(file)
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.Import | ast.ImportFrom)
+        and "noqa" not in file.text.splitlines()[inner.lineno - 1]
+    ]
+    assert not offenders, f"Import at the top: inside a function it hides a cycle: {offenders}"
