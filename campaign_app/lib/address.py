@@ -42,13 +42,16 @@ def normalise_many(texts: Iterable[str]) -> list[tuple[str, str]]:
 
 def check(text: str) -> tuple[str, str]:
     """`(address, "")` in the form `normalise` gives, or `("", problem)` in a user's words."""
-    local, at, domain = text.strip(_EDGES).lower().rpartition("@")
+    text = text.strip(_EDGES)
+    if len(text) > MAX_LENGTH:
+        return "", f'"{text[:60]}…" is too long: an address has at most {MAX_LENGTH} characters.'
+    local, at, domain = text.lower().rpartition("@")
     ascii_domain, _ = _domain(domain)
     if at and ascii_domain and _LOCAL.fullmatch(local) and len(local) <= MAX_LOCAL:
         address = f"{local}@{ascii_domain}"
         if len(address) <= MAX_LENGTH:
             return address, ""
-    return "", _problem(text.strip(_EDGES))
+    return "", _problem(text)
 
 
 def domain(email: str) -> str:

@@ -18,7 +18,16 @@ from liquid.exceptions import LiquidError, ResourceLimitError
 
 from campaign_app.lib.errors import Invalid
 from campaign_app.lib.liquid_limits import ENVIRONMENTS, FILTERS, PSEUDO_TAGS, TAGS, Escape
-from campaign_app.lib.liquid_syntax import CHUNK, explain, line, opens, reason, unknown_filter
+from campaign_app.lib.liquid_syntax import (
+    Chunk,
+    chunks,
+    explain,
+    line,
+    opens,
+    reason,
+    replace,
+    unknown_filter,
+)
 
 __all__ = ["Escape", "Field", "Island", "Segment", "Template", "compile", "unescape"]
 
@@ -132,20 +141,19 @@ def compile(text: str, *, escape: Escape = Escape.NONE) -> Template:  # noqa: A0
     return Template(_islands(source, whole, escape), frozenset(_names(whole)), escape)
 
 
-def unescape(text: str) -> str:
+def unescape(source: str) -> str:
     """Turn entities inside Liquid back into the characters they stand for, and nothing else.
 
     Raises Invalid when an entity would end the Liquid early and so smuggle HTML in.
     """
-    return CHUNK.sub(_unescape_chunk, text)
 
+    def plain(chunk: Chunk) -> str:
+        text = html.unescape(chunk.text).replace("\xa0", " ")
+        if [found.text for found in chunks(text)] != [text]:
+            raise Invalid(f"Line {line(source, chunk.start)}: write {chunk.text} more simply.")
+        return text
 
-def _unescape_chunk(match: re.Match[str]) -> str:
-    plain = html.unescape(match[0]).replace("\xa0", " ")
-    end = CHUNK.match(plain)
-    if end is None or end.end() != len(plain):
-        raise Invalid(f"Line {line(match.string, match.start())}: write {match[0]} more simply.")
-    return plain
+    return replace(source, plain)
 
 
 def _refuse_raw(source: str) -> None:
@@ -161,12 +169,12 @@ def _plain_segments(source: str) -> tuple[Segment, ...] | None:
     """The segments of a template without logic, or None."""
     segments: list[Segment] = []
     done = 0
-    for chunk in CHUNK.finditer(source):
-        field = _field(chunk[0])
+    for chunk in chunks(source):
+        field = _field(chunk.text)
         if field is None:
             return None
-        segments += (source[done : chunk.start()], field)
-        done = chunk.end()
+        segments += (source[done : chunk.start], field)
+        done = chunk.end
     rest = source[done:]
     if "{{" in rest or "{%" in rest:
         return None  # never closed: the parser says where
@@ -205,12 +213,12 @@ def _segment(text: str, escape: Escape) -> Segment:
 def _top_level(source: str) -> Iterator[tuple[str, bool]]:
     """Text (False) and Liquid (True) by turns, a block with all that is in it as one piece."""
     done, begin, depth = 0, 0, 0
-    for chunk in CHUNK.finditer(source):
+    for chunk in chunks(source):
         if depth == 0:
-            begin = chunk.start()
+            begin = chunk.start
             yield source[done:begin], False
-        depth += opens(chunk[0])
-        done = chunk.end()
+        depth += opens(chunk.text)
+        done = chunk.end
         if depth == 0:
             yield source[begin:done], True
     yield source[done:], False

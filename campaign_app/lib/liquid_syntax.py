@@ -4,15 +4,51 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 from liquid.exceptions import LiquidError
 
-CHUNK = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
-"""One piece of Liquid, delimited as Python-Liquid's own scanner does it."""
-
+_OPENER = re.compile(r"\{(?=([{%]))")
 _BLOCK = re.compile(r"\{%-?\s*(end)?(?:if|unless|case|for|comment)\b")
 _SHOWN = 60
+
+
+class Chunk(NamedTuple):
+    """One piece of Liquid in a text, `{{ … }}` or `{% … %}`, and where it stands."""
+
+    text: str
+    start: int
+    end: int
+
+
+def chunks(source: str) -> Iterator[Chunk]:
+    """The pieces of Liquid, delimited as Python-Liquid's scanner does it.
+
+    Not one regular expression, which would search the whole text anew for each brace left open.
+    """
+    done = 0
+    unclosed: set[str] = set()
+    for opener in _OPENER.finditer(source):
+        start, kind = opener.start(), opener[1]
+        if start < done or kind in unclosed:
+            continue
+        end = source.find("}}" if kind == "{" else "%}", start + 2) + 2
+        if end == 1:
+            unclosed.add(kind)
+            continue
+        yield Chunk(source[start:end], start, end)
+        done = end
+
+
+def replace(source: str, write: Callable[[Chunk], str]) -> str:
+    """The text with each piece of Liquid written anew."""
+    parts: list[str] = []
+    done = 0
+    for chunk in chunks(source):
+        parts += (source[done : chunk.start], write(chunk))
+        done = chunk.end
+    return "".join((*parts, source[done:]))
 
 
 def opens(chunk: str) -> int:
@@ -42,7 +78,7 @@ def explain(
     """
     token = error.token if isinstance(error, LiquidError) else None
     start = token.start_index if token and token.start_index >= 0 else _culprit(source, reads)
-    chunk = next((c[0] for c in CHUNK.finditer(source) if c.start() <= start < c.end()), "")
+    chunk = next((c.text for c in chunks(source) if c.start <= start < c.end), "")
     return f"Line {line(source, start)}: {_remedy(chunk, reason(error), tags)}"
 
 
@@ -85,12 +121,12 @@ def _field_remedy(chunk: str, shown: str, why: str) -> str:
 def _culprit(source: str, reads: Callable[[str], bool]) -> int:
     """Where the fault lies when the parser does not say: the first field or block that fails."""
     opened: list[int] = []
-    for chunk in CHUNK.finditer(source):
-        change = opens(chunk[0])
+    for chunk in chunks(source):
+        change = opens(chunk.text)
         if change > 0:
-            opened.append(chunk.start())
+            opened.append(chunk.start)
         elif change < 0:
             del opened[-1:]
-        elif chunk[0].startswith("{{") and not reads(chunk[0]):
-            return chunk.start()
+        elif chunk.text.startswith("{{") and not reads(chunk.text):
+            return chunk.start
     return opened[-1] if opened else 0

@@ -10,7 +10,7 @@ from campaign_app.lib import liquid
 from campaign_app.lib.html_masks import TAG, Masks
 
 _ATTRIBUTE = re.compile(
-    r"""(?P<name>[^\s=>/"']+)\s*=\s*(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s>]+))"""
+    r"""(?<=[\s"'/])(?P<name>[^\s=>/"']++)\s*=\s*(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s>]+))"""
 )
 _HOST = re.compile(r"https?://(?P<host>[^/?#\s]+)", re.IGNORECASE)
 _LOCAL_NAMES = re.compile(r"\{%-?\s*(?:for|assign)\s+([\w-]+)")
