@@ -19,7 +19,7 @@ from campaign_app.lib import logs
 from campaign_app.lib.errors import CarillonError, Invalid
 from campaign_app.models.campaigns import Campaign
 from campaign_app.models.senders import Sender, SenderState
-from campaign_app.sending import caps, slots, stopping, troubles
+from campaign_app.sending import caps, marking, slots, stopping, troubles
 from campaign_app.sending.claims import Claim, Turn, claim, give_back, open_window
 from campaign_app.sending.composition import Letters, letters
 from campaign_app.sending.handover import TransportError
@@ -185,7 +185,10 @@ class Drain:
         self.lease.batches = dict(self._claim.held) if self._claim else {}
 
     def _claim_more(self, sender: Sender) -> bool:
-        won = claim(sender.id, worker=self._worker, journal=self.line.name, most=self.line.batches)
+        won = self._win(sender.id)
+        if won is None:
+            marking.refill(sender.id)
+            won = self._win(sender.id)
         if won is None:
             self._leave(End.EMPTY)
             return False
@@ -202,6 +205,9 @@ class Drain:
             self._leave(End.WAITING)
             return False
         return True
+
+    def _win(self, sender_id: int) -> Claim | None:
+        return claim(sender_id, worker=self._worker, journal=self.line.name, most=self.line.batches)
 
     def _connect(self, sender: Sender) -> bool:
         db.session.expunge(sender)  # its values are read while no transaction is open

@@ -14,7 +14,7 @@ from sqlalchemy import TextClause, select, text
 from campaign_app.extensions import db
 from campaign_app.lib import clock
 from campaign_app.models.campaigns import Campaign, CampaignStatus
-from campaign_app.sending import ending, recover, troubles
+from campaign_app.sending import ending, marking, recover, troubles
 from campaign_app.services import campaigns, regroup
 
 RETRIES_A_ROUND = 10_000
@@ -36,40 +36,6 @@ _WITHDRAW = text(
                           WHERE status IN ('scheduled', 'sending', 'paused', 'cancelled')
                             AND final_counts IS NULL)
       AND (c.status <> 'sending' OR s.state <> 'active')
-    """
-)
-# Per sender: twice what it did in its last ten seconds, at least one per connection; among its
-# campaigns by turns, so that a small one does not queue behind a large one.
-_DISPATCH = text(
-    """
-    WITH awake AS (
-        SELECT s.id AS sender_id, s.workspace_id, s.max_connections,
-               array_agg(c.id) AS campaign_ids
-        FROM campaigns c JOIN senders s ON s.id = c.sender_id AND s.state = 'active'
-        WHERE c.status = 'sending' AND c.planned_at IS NOT NULL
-        GROUP BY s.id
-    ), allowed AS (
-        SELECT awake.*, GREATEST(max_connections, 2 * (
-                   SELECT count(*) FROM batches d
-                   WHERE d.workspace_id = awake.workspace_id AND d.sender_id = awake.sender_id
-                     AND d.finished_at > now() - interval '10 seconds'))
-               - (SELECT count(*) FROM batches q
-                  WHERE q.sender_id = awake.sender_id AND q.state = 'dispatched') AS room
-        FROM awake
-    ), chosen AS (
-        SELECT next.id FROM allowed
-        CROSS JOIN LATERAL (
-            SELECT b.id FROM unnest(allowed.campaign_ids) AS wanted(campaign_id)
-            CROSS JOIN LATERAL (
-                SELECT p.id, row_number() OVER (ORDER BY p.not_before, p.id) AS turn
-                FROM (SELECT id, not_before FROM batches
-                      WHERE sender_id = allowed.sender_id AND state = 'pending'
-                        AND not_before <= now() AND campaign_id = wanted.campaign_id
-                      ORDER BY not_before, id LIMIT GREATEST(allowed.room, 0)) AS p) AS b
-            ORDER BY b.turn, b.id LIMIT GREATEST(allowed.room, 0)) AS next
-    )
-    UPDATE batches SET state = 'dispatched' WHERE id IN (SELECT id FROM chosen)
-      AND state = 'pending'
     """
 )
 _BELLS = text(
@@ -108,7 +74,8 @@ def go_round(*, journals: Path, capacity: int) -> Round:
     _step(_WITHDRAW)
     troubles.wake()
     db.session.commit()
-    _step(_DISPATCH)
+    marking.mark()
+    db.session.commit()
     ending.settle()
     return Round(_unplanned(), _bells(capacity))
 
