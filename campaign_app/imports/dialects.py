@@ -122,7 +122,7 @@ def header_row_of(rows: Sequence[Sequence[str]]) -> int:
         if looks_like_header(row):
             return number
     if first_data is None:
-        return filled[0][0] if filled else 0
+        return filled[0][0] if len(filled) > 1 else 0
     wide = _filled_cells(filled[first_data][1]) / 2
     return next((number for number, row in above if _filled_cells(row) >= wide), 0)
 

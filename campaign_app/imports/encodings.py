@@ -110,6 +110,8 @@ def code_page_of(data: bytes) -> str:
     """
     words = _WORD_WITH_HIGH_BYTE.findall(data[: 4 * _BLOCK])
     sample = b"\n".join(words)[:_SAMPLE]
+    if _only_punctuation(sample.decode("cp1252", "replace")):
+        return "cp1252"
     names = [name for name in _ALPHABETS if name not in _LATIN or not _mostly_high(words)]
     scores = {name: _score(sample.decode(name, "replace"), name) for name in names}
     best = max(scores, key=lambda name: scores[name])
@@ -117,6 +119,10 @@ def code_page_of(data: bytes) -> str:
         return best
     guess = from_bytes(_high_lines(data), cp_isolation=_EAST_ASIAN).best()
     return guess.encoding if guess else "cp1252"
+
+
+def _only_punctuation(text: str) -> bool:
+    return all(char in _PUNCTUATION for char in text if char > "\x7f")
 
 
 def _mostly_high(words: list[bytes]) -> bool:

@@ -72,6 +72,14 @@ def guess(names: Sequence[str], samples: Sequence[Sequence[str]]) -> list[Column
     return columns
 
 
+def keys_of(columns: Sequence[Column]) -> list[str]:
+    """The merge field each column has, or would have if it became an attribute."""
+    return [
+        column.key or headers.attribute_key(column.header) or f"column_{number}"
+        for number, column in enumerate(columns, 1)
+    ]
+
+
 def check(columns: Sequence[Column]) -> None:
     """Raise errors.Invalid, naming the column, unless these columns can be imported."""
     targets = [column.target for column in columns]

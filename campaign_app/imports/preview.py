@@ -118,3 +118,8 @@ def _warnings(header: Row, body: Sequence[Row]) -> list[str]:
             "The header row holds an e-mail address. If it is a person, set the header row to 0."
         )
     return warnings
+
+
+def with_columns(shown: Preview, columns: list[mapping.Column]) -> Preview:
+    """The same preview with a person's choice in place of the proposal."""
+    return replace(shown, columns=columns)

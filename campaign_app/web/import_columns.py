@@ -1,0 +1,96 @@
+"""The column-matching form: what the person's choices say about a file, and what to show them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from flask import current_app
+from werkzeug.datastructures import MultiDict
+
+from campaign_app.imports import excel, mapping, preview
+from campaign_app.imports.detect import Kind
+from campaign_app.imports.dialects import Dialect
+from campaign_app.imports.mapping import Column, Target
+from campaign_app.imports.preview import Preview
+from campaign_app.lib.errors import Invalid
+from campaign_app.models.imports import Import
+
+Values = MultiDict[str, str]
+
+
+def state_path() -> Path:
+    """Where uploads and rejected rows are kept."""
+    path: Path = current_app.extensions["carillon_config"].state_path
+    return path
+
+
+def file_of(row: Import) -> Path:
+    """The uploaded file."""
+    return state_path() / row.storage_key
+
+
+def dialect_from(values: Values, row: Import) -> Dialect:
+    """How the person wants the file to be read; what they did not say stays as it was.
+
+    Another encoding, delimiter or sheet moves the header row, which is then found anew. Raises
+    errors.Invalid.
+    """
+    saved = Dialect.from_options(row.options)
+    if "header_row" not in values:
+        return saved
+    chosen = Dialect.from_options({"kind": saved.kind, **_chosen(values)})
+    if values.get("read_as", signature(chosen)) != signature(chosen):
+        return preview.with_header(file_of(row), chosen)
+    return chosen
+
+
+def signature(dialect: Dialect) -> str:
+    """The choices on which the place of the header row depends."""
+    return f"{dialect.encoding}|{dialect.delimiter}|{dialect.sheet}"
+
+
+def preview_of(row: Import, dialect: Dialect) -> Preview:
+    """The file's columns; with the saved choice of what they are, where that still fits."""
+    shown = preview.preview(file_of(row), dialect)
+    saved = mapping.from_entries(row.mapping)
+    same_reading = dialect == Dialect.from_options(row.options)
+    if same_reading and [c.header for c in saved] == [c.header for c in shown.columns]:
+        return replace(shown, columns=saved)
+    return shown
+
+
+def sheets_of(row: Import, dialect: Dialect) -> list[str]:
+    """The sheets to choose from, also when the chosen one cannot be shown."""
+    try:
+        return excel.sheet_names(file_of(row)) if dialect.kind is Kind.EXCEL else []
+    except Invalid:
+        return [dialect.sheet]
+
+
+def columns_from(form: Values, proposal: list[Column]) -> list[Column]:
+    """What the person says each column is. Unknown answers leave the proposal as it is."""
+    return [_column(form, index, column) for index, column in enumerate(proposal)]
+
+
+def _column(form: Values, index: int, proposed: Column) -> Column:
+    answer = form.get(f"target-{index}", proposed.target.value)
+    if answer not in set(Target):
+        return proposed
+    target = Target(answer)
+    key = form.get(f"key-{index}", proposed.key).strip() if target is Target.ATTRIBUTE else ""
+    return Column(proposed.header, target, key)
+
+
+def _chosen(values: Values) -> dict[str, str]:
+    return {
+        "encoding": values.get("encoding", "utf-8"),
+        "delimiter": values.get("delimiter", ","),
+        "sheet": values.get("sheet", ""),
+        "header_row": values.get("header_row", "1") or "0",
+    }
+
+
+def readable_kind(dialect: Dialect) -> str:
+    """The kind of file, as people call it."""
+    return "Excel workbook" if dialect.kind is Kind.EXCEL else "CSV file"

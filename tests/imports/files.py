@@ -1,0 +1,83 @@
+"""Files as people really upload them, made for one test each."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+
+from campaign_app.imports import preview
+from campaign_app.imports.readers import Row, open_rows
+
+_TYPES = (
+    '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+    '<Default Extension="rels" '
+    'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+    '<Default Extension="xml" ContentType="application/xml"/></Types>'
+)
+_RELATION = (
+    '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+    '<Relationship Id="rId1" Target="{target}" Type="http://schemas.openxmlformats.org/'
+    'officeDocument/2006/relationships/{kind}"/></Relationships>'
+)
+_MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+_WORKBOOK = (
+    f'<workbook {_MAIN} xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/'
+    'relationships"><sheets><sheet name="List" sheetId="1" r:id="rId1"/></sheets></workbook>'
+)
+
+
+def workbook(sheets: dict[str, list[list[Any]]]) -> bytes:
+    """An .xlsx with these sheets, as openpyxl writes it."""
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+def raw_workbook(rows: str) -> bytes:
+    """An .xlsx whose only sheet holds this XML of rows: for what no library writes."""
+    return zipped(
+        {
+            "[Content_Types].xml": _TYPES,
+            "_rels/.rels": _RELATION.format(target="xl/workbook.xml", kind="officeDocument"),
+            "xl/workbook.xml": _WORKBOOK,
+            "xl/_rels/workbook.xml.rels": _RELATION.format(
+                target="worksheets/sheet1.xml", kind="worksheet"
+            ),
+            "xl/worksheets/sheet1.xml": f"<worksheet {_MAIN}><sheetData>{rows}</sheetData>"
+            "</worksheet>",
+        }
+    )
+
+
+def zipped(parts: dict[str, str]) -> bytes:
+    """A zip archive of these files."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in parts.items():
+            archive.writestr(name, text)
+    return file.getvalue()
+
+
+def written(folder: Path, content: bytes | str) -> Path:
+    """The content in a file whose name says nothing."""
+    path = folder / "upload"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def read(path: Path) -> list[Row]:
+    """Every row below the header, read as it would be imported."""
+    dialect = preview.detect(path)
+    with open_rows(path, dialect) as rows:
+        rows.head(dialect.header_row)
+        return [row for _, chunk in rows.chunks(1000) for row in chunk]

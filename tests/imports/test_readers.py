@@ -1,0 +1,131 @@
+"""Rows, streamed from every kind of file."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from campaign_app.imports import limits, preview
+from campaign_app.imports.detect import Kind
+from campaign_app.imports.dialects import Dialect
+from campaign_app.imports.readers import open_rows
+from campaign_app.lib.errors import Invalid
+from tests.imports import files
+
+FIRST = '<row r="1"><c r="A1"><v>1</v></c></row>'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "\ufeffE-Mail;Name\r\nm@x.de;Müller\r\n".encode(),
+        "E-Mail;Name\r\nm@x.de;Müller\r\n".encode("cp1252"),
+        "E-Mail\tName\r\nm@x.de\tMüller\r\n".encode("utf-16"),
+        "E-Mail\tName\rm@x.de\tMüller\r".encode("utf-16-le"),
+        "sep=;\nE-Mail;Name\nm@x.de;Müller".encode(),
+        'E-Mail,Name\n"m@x.de","M\0üller"\n'.encode(),
+    ],
+)
+def test_the_same_rows_come_from_every_dialect(tmp_path, content):
+    assert files.read(files.written(tmp_path, content)) == [["m@x.de", "Müller"]]
+
+
+def test_quoted_line_breaks_blank_and_ragged_rows_keep_their_numbers(tmp_path):
+    path = files.written(tmp_path, 'email,note\na@x.com,"one\ntwo"\n\nb@x.com\nc@x.com,x,y\n')
+    with open_rows(path, Dialect()) as rows:
+        chunks = [(first, chunk) for first, chunk in rows.chunks(2)]
+    assert chunks == [
+        (1, [["email", "note"], ["a@x.com", "one\ntwo"]]),
+        (3, [[], ["b@x.com"]]),
+        (5, [["c@x.com", "x", "y"]]),
+    ]
+
+
+def test_na_and_leading_zeros_are_text(tmp_path):
+    path = files.written(tmp_path, "email,surname,zip\na@x.com,NA,01234\nb@x.com,null,0049\n")
+    assert files.read(path) == [["a@x.com", "NA", "01234"], ["b@x.com", "null", "0049"]]
+
+
+def test_excel_cells_come_as_people_see_them(tmp_path):
+    moment = dt.datetime(2024, 1, 5, 9, 30)  # noqa: DTZ001 - Excel knows no zones
+    row = ["a@x.com", "NA", "01234", 1234, 3.5, dt.date(2024, 1, 5), moment, True, None]
+    header = ["email", "name", "zip", "n", "f", "day", "moment", "ok", "none"]
+    path = files.written(tmp_path, files.workbook({"People": [header, row]}))
+    cells = [
+        "a@x.com",
+        "NA",
+        "01234",
+        "1234",
+        "3.5",
+        "2024-01-05",
+        "2024-01-05 09:30:00",
+        "TRUE",
+        "",
+    ]
+    assert files.read(path) == [cells]
+
+
+def test_formulas_give_the_value_that_excel_calculated(tmp_path):
+    row = '<row r="{n}"><c r="A{n}" t="str"><f>LOWER("A@X.COM")</f><v>{a}</v></c>{b}</row>'
+    header = row.format(n=1, a="email", b='<c r="B1" t="str"><v>sum</v></c>')
+    body = row.format(n=2, a="a@x.com", b='<c r="B2"><f>40+2</f><v>42</v></c>')
+    assert files.read(files.written(tmp_path, files.raw_workbook(header + body))) == [
+        ["a@x.com", "42"]
+    ]
+
+
+def test_the_sheet_with_addresses_is_chosen_and_its_rows_keep_their_numbers(tmp_path):
+    people = [[], [], ["email"], ["a@x.com"]]
+    book = files.workbook({"Cover": [["Our customers"]], "People": people, "Old": [["z@x.com"]]})
+    path = files.written(tmp_path, book)
+    dialect = preview.detect(path)
+    assert (dialect.sheet, dialect.header_row) == ("People", 3)
+    assert files.read(path) == [["a@x.com"]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (
+            '<row r="1"><c r="A1"><v>1</v></c><c r="XFD1"><v>1</v></c></row>',
+            "more than 500 columns",
+        ),
+        (f'{FIRST}<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>', "too large"),
+        ("<row><broken", "damaged"),
+    ],
+)
+def test_a_hostile_workbook_kills_nothing_but_its_reader(tmp_path, rows, words):
+    with pytest.raises(Invalid, match=words):
+        preview.detect(files.written(tmp_path, files.raw_workbook(rows)))
+
+
+def test_a_sheet_that_is_gone_is_said_so(tmp_path):
+    path = files.written(tmp_path, files.workbook({"People": [["a@x.com"]]}))
+    with (
+        pytest.raises(Invalid, match="no sheet called “Other”"),
+        open_rows(path, Dialect(Kind.EXCEL, sheet="Other")),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('email,name\na@x.com,"Ann\n' + "b@x.com,Bob\n" * 20_000, "quotation mark"),
+        ("x" * (limits.MAX_LINE_CHARS + 1), "longer than a spreadsheet row"),
+        (",".join("x" * 501), "more than 500 columns"),
+    ],
+)
+def test_what_is_no_table_is_said_so(tmp_path, content, words):
+    with pytest.raises(Invalid, match=words):
+        files.read(files.written(tmp_path, content))
+
+
+def test_progress_is_told_in_bytes(tmp_path):
+    path = files.written(tmp_path, "a@x.com,Ann\n" * 100_000)
+    with open_rows(path, Dialect(header_row=0)) as rows:
+        places = [rows.bytes_read for _ in rows.chunks(20_000)]
+    assert places == sorted(places)
+    assert places[-1] == path.stat().st_size
+    assert rows.number == 100_000

@@ -1,0 +1,106 @@
+"""What a person decides about an upload."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from campaign_app.lib import clock
+from campaign_app.lib.errors import Conflict, Invalid, NotFound
+from campaign_app.models.imports import Import, ImportState
+from campaign_app.services import imports
+from tests import factories
+
+
+def an_import(workspace, **values) -> Import:
+    defaults = {"filename": "people.csv", "storage_key": "uploads/x", "size": 1000}
+    return factories.save(Import(workspace_id=workspace.id, **{**defaults, **values}))
+
+
+def test_an_upload_remembers_its_file_and_only_groups_of_the_workspace(alice, charlie):
+    ours, theirs = factories.group(alice.workspace), factories.group(charlie.workspace)
+    hidden = factories.group(alice.workspace, hidden=True)
+    row = imports.create(
+        alice.workspace,
+        upload=imports.Upload("people.csv", "uploads/x", 12),
+        options={},
+        mapping=[],
+        group_ids=[ours.id, theirs.id, hidden.id],
+        user=alice.user,
+    )
+    assert (row.state, row.filename, row.size) == (ImportState.UPLOADED, "people.csv", 12)
+    assert row.group_ids == [ours.id]
+
+
+def test_it_hides_another_workspaces_imports(alice, charlie):
+    row = an_import(alice.workspace)
+    with pytest.raises(NotFound):
+        imports.get(charlie.workspace, row.id)
+    assert imports.page(charlie.workspace).items == []
+    assert imports.page(alice.workspace).items == [row]
+
+
+@pytest.mark.parametrize("state", ["uploaded", "stopped", "failed"])
+def test_it_can_be_started_and_started_again(alice, state):
+    row = an_import(alice.workspace, state=ImportState(state), error="old")
+    imports.start(alice.workspace, row, user=alice.user)
+    assert (row.state, row.error, row.stop_requested) == (ImportState.WAITING, "", False)
+    with pytest.raises(Conflict):
+        imports.start(alice.workspace, row, user=alice.user)
+
+
+def test_columns_cannot_change_once_it_has_begun(alice):
+    row = an_import(alice.workspace, state=ImportState.WAITING)
+    with pytest.raises(Conflict):
+        imports.choose(alice.workspace, row, options={}, mapping=[], group_ids=[])
+
+
+def test_a_stop_is_immediate_while_it_waits_and_a_request_while_it_runs(alice):
+    waiting = an_import(alice.workspace, state=ImportState.WAITING)
+    running = an_import(alice.workspace, state=ImportState.RUNNING)
+    imports.stop(alice.workspace, waiting, user=alice.user)
+    imports.stop(alice.workspace, running, user=alice.user)
+    assert waiting.state == ImportState.STOPPED
+    assert (running.state, running.stop_requested) == (ImportState.RUNNING, True)
+    with pytest.raises(Conflict):
+        imports.stop(alice.workspace, waiting, user=alice.user)
+
+
+def test_only_an_upload_that_never_began_can_be_discarded(alice):
+    row = an_import(alice.workspace)
+    assert imports.discard(alice.workspace, row) == "uploads/x"
+    assert imports.page(alice.workspace).total == 0
+    begun = an_import(alice.workspace, state=ImportState.DONE)
+    with pytest.raises(Conflict):
+        imports.discard(alice.workspace, begun)
+
+
+def test_the_time_left_comes_from_the_pace_so_far(alice):
+    now = clock.now()
+    row = an_import(
+        alice.workspace,
+        state=ImportState.RUNNING,
+        bytes_read=250,
+        rows=5_000,
+        started_at=now - timedelta(seconds=10),
+        heartbeat_at=now,
+    )
+    assert imports.progress(row) == imports.Progress(25.0, 500, 30)
+
+
+def test_nothing_is_said_about_the_pace_before_the_first_batch(alice):
+    row = an_import(alice.workspace, state=ImportState.WAITING)
+    assert imports.progress(row) == imports.Progress(0.0, None, None)
+
+
+def test_a_group_is_found_by_its_name_or_made(alice, charlie):
+    known = factories.group(alice.workspace, name="Customers")
+    factories.group(charlie.workspace, name="Fans")
+    assert imports.group_called(alice.workspace, " customers ") == known.id
+    made = imports.group_called(alice.workspace, "Fans")
+    names = {group.id: group.name for group in imports.group_choices(alice.workspace)}
+    assert names == {known.id: "Customers", made: "Fans"}
+    with pytest.raises(Invalid) as refused:
+        imports.group_called(alice.workspace, "x" * 101)
+    assert refused.value.field == "new_group"
