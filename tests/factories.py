@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from campaign_app.extensions import db
+from campaign_app.lib import clock
 from campaign_app.models.campaigns import Campaign, CampaignGroup
+from campaign_app.models.messages import Batch, BatchState, Message, MessageStatus
 from campaign_app.models.people import Membership, Role, User, Workspace
 from campaign_app.models.recipients import Group, GroupMember, Recipient
 from campaign_app.models.senders import Security, Sender
@@ -85,3 +88,31 @@ def campaign(workspace: Workspace, *, groups: list[Group] | None = None, **value
     for one in groups or []:
         save(CampaignGroup(workspace_id=workspace.id, campaign_id=row.id, group_id=one.id))
     return row
+
+
+def message(campaign: Campaign, recipient: Recipient, **values: Any) -> Message:
+    """A message of a batch of its own, sent an hour ago unless told otherwise."""
+    batch = save(
+        Batch(
+            workspace_id=campaign.workspace_id,
+            campaign_id=campaign.id,
+            sender_id=campaign.sender_id or 0,
+            state=BatchState.DONE,
+            size=1,
+            sent=1,
+        )
+    )
+    defaults = {
+        "status": MessageStatus.SENT,
+        "sent_at": clock.now() - timedelta(hours=1),
+        "address": recipient.email,
+    }
+    return save(
+        Message(
+            workspace_id=campaign.workspace_id,
+            campaign_id=campaign.id,
+            recipient_id=recipient.id,
+            batch_id=batch.id,
+            **{**defaults, **values},
+        )
+    )

@@ -90,19 +90,21 @@ def unsubscribe_all(
     return len(_move(workspace, Recipient.id.in_(ids), UNSUBSCRIBE, Why(reason, source, user)))
 
 
-def opt_out(workspace: HasId, email: str, *, reason: str, source: str) -> None:
+def opt_out(workspace: HasId, email: str, *, reason: str, source: str) -> bool:
     """Stop mailing an address, on the list or not: a stranger's is suppressed.
 
-    Raises Invalid when it is no address.
+    False when it had opted out before. Raises Invalid when it is no address.
     """
     normal = address.normalise(email)
     recipient = db.session.scalars(
         owned_by(workspace, Recipient).where(Recipient.email == normal)
     ).one_or_none()
     if recipient:
-        unsubscribe(workspace, recipient, reason=reason, source=source)
-    elif suppressions.put(workspace, [normal], reason=reason or "Unsubscribed", source=source):
-        record(workspace, [normal], ConsentAction.UNSUBSCRIBED, Why(reason, source))
+        return unsubscribe(workspace, recipient, reason=reason, source=source)
+    if not suppressions.put(workspace, [normal], reason=reason or "Unsubscribed", source=source):
+        return False
+    record(workspace, [normal], ConsentAction.UNSUBSCRIBED, Why(reason, source))
+    return True
 
 
 def resubscribe(

@@ -1,1 +1,1 @@
-"""tracking"""
+"""Opens, clicks and opt-outs of the public links: told apart, buffered, counted."""

@@ -1,0 +1,25 @@
+"""A hit on a public link, as it was seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+UNKNOWN_LINK = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A load of the pixel, or with a `link_number` from 1 a visit to that link."""
+
+    message_id: int
+    at: datetime
+    method: str = "GET"
+    user_agent: str = ""
+    ip: str = ""
+    link_number: int = UNKNOWN_LINK
+
+    @property
+    def is_click(self) -> bool:
+        """True for a link, False for the pixel."""
+        return self.link_number != UNKNOWN_LINK
