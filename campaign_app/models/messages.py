@@ -73,6 +73,7 @@ class Batch(Owned, Base):
             "id",
             postgresql_where=sql("state <> 'done'"),
         ),
+        Index("ix_batches_leased", "id", postgresql_where=sql("state = 'sending'")),
         Index("ix_batches_finished_at", "workspace_id", "finished_at"),
         {"postgresql_with": {"fillfactor": 50}},
     )

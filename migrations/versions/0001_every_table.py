@@ -832,6 +832,13 @@ def upgrade() -> None:
         "ix_batches_finished_at", "batches", ["workspace_id", "finished_at"], unique=False
     )
     op.create_index(
+        "ix_batches_leased",
+        "batches",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'sending'"),
+    )
+    op.create_index(
         "ix_batches_open",
         "batches",
         ["sender_id", "state", "not_before", "id"],
@@ -895,6 +902,9 @@ def downgrade() -> None:
     op.drop_table("campaign_groups")
     op.drop_index(
         "ix_batches_open", table_name="batches", postgresql_where=sa.text("state <> 'done'")
+    )
+    op.drop_index(
+        "ix_batches_leased", table_name="batches", postgresql_where=sa.text("state = 'sending'")
     )
     op.drop_index("ix_batches_finished_at", table_name="batches")
     op.drop_index("ix_batches_campaign_id", table_name="batches")
