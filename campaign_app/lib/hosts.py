@@ -22,7 +22,7 @@ _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: the IPv4 address is in the las
 class HostRefused(Invalid):
     """The host is unknown or not public. One sentence for both, or we would map our network.
 
-    `retryable` is True when the name could not be resolved just now.
+    `retryable` is True when the name did not resolve: a resolver may be out of order.
     """
 
     def __init__(self, message: str, *, retryable: bool = False) -> None:
@@ -71,7 +71,7 @@ def _look_up(host: str, port: int) -> list[Target]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
     except socket.gaierror as error:
-        raise _refusal(host, retryable=error.errno != socket.EAI_NONAME) from error
+        raise _refusal(host, retryable=True) from error
     except (UnicodeError, ValueError, OverflowError) as error:
         raise _refusal(host) from error
     return [

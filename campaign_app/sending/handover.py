@@ -50,12 +50,12 @@ class Reply:
     def parse(cls, raw: bytes) -> Reply:
         """The reply in `raw`: whole lines, each `250-text` or, the last one, `250 text`."""
         lines = [line[4:].strip() for line in raw.decode("utf-8", "replace").splitlines()]
-        enhanced = ENHANCED.match(lines[0])
+        enhanced = ENHANCED.match(lines[0]) if len(lines) > 1 else None
         if enhanced:  # servers repeat it on every line
             lines[1:] = [line.removeprefix(enhanced[0]).strip() for line in lines[1:]]
-        joined = " ".join(line for line in lines if line)
-        printable = "".join(c if c.isprintable() else "?" for c in joined[:TEXT_LIMIT])
-        return cls(int(raw[:3]), printable)
+        text = " ".join(lines)[:TEXT_LIMIT]
+        printable = text if text.isprintable() else "".join(c for c in text if c.isprintable())
+        return cls(int(raw[:3]), printable.strip())
 
     @property
     def enhanced(self) -> str:

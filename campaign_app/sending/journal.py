@@ -77,14 +77,14 @@ class Journal:
     def _write(self, lines: bytes) -> None:
         # After a short write the next line would be glued to half a line and be unreadable.
         if self._torn:
-            raise JournalError(f"{self.path.name} was cut short by a failed write")
+            raise JournalError("The journal was cut short by a failed write.")
         try:
             written = os.write(self._file, lines)
         except OSError as error:
-            raise JournalError(f"{self.path.name}: {error.strerror}") from error
+            raise JournalError(f"The journal cannot be written: {error.strerror}.") from error
         if written != len(lines):
             self._torn = True
-            raise JournalError(f"{self.path.name}: the disk is full")
+            raise JournalError("The journal cannot be written: the disk is full.")
         self._held = b""
 
 

@@ -74,6 +74,7 @@ RECONNECT = Verdict(Scope.CONNECTION, Action.RETRY)
 PAUSE = Verdict(Scope.POLICY, Action.PAUSE)
 
 _AT_MAIL = frozenset({Phase.MAIL})
+_KNOWS_RECIPIENT = frozenset({Phase.RCPT, Phase.DATA, Phase.BODY, Phase.DOT})
 _AT_AUTH = frozenset({Phase.AUTH})
 _AT_CONNECT = frozenset({Phase.CONNECT})
 
@@ -114,7 +115,10 @@ _POLICY = (
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """Fits when everything given fits: code (pattern), enhanced code (pattern), text, phase."""
+    """Fits when everything given fits: code (pattern), enhanced code (pattern), text, phase.
+
+    Nothing is a recipient's fault before RCPT has named one.
+    """
 
     verdict: Verdict
     code: str = r"[45]"
@@ -125,6 +129,7 @@ class _Rule:
     def fits(self, phase: Phase, reply: Reply, words: str) -> bool:
         return (
             phase in self.phases
+            and (phase in _KNOWS_RECIPIENT or self.verdict.scope is not Scope.RECIPIENT)
             and re.match(self.code, str(reply.code)) is not None
             and (not self.enhanced or re.fullmatch(self.enhanced, reply.enhanced) is not None)
             and (not self.text or re.search(self.text, words, re.IGNORECASE) is not None)
@@ -132,7 +137,7 @@ class _Rule:
 
 
 _RULES = (
-    # Getting in: nothing here is a recipient's fault.
+    # Getting in.
     _Rule(STOP, "53[045]|538"),
     _Rule(COOL, "4", phases=_AT_AUTH),
     _Rule(STOP, "5", phases=_AT_AUTH),

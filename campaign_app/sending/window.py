@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -29,6 +30,7 @@ from campaign_app.sending.handover import (
     WindowResult,
 )
 from campaign_app.sending.journal import JournalError
+from campaign_app.sending.replies import Scope, classify
 from campaign_app.sending.wire import Wire, WireError
 
 DOT = b".\r\n"
@@ -49,7 +51,11 @@ class _Refusal:
 
 @dataclass(slots=True)
 class WindowRun:
-    """The state of one window. `until` is when no further message is begun (monotonic seconds)."""
+    """The state of one window.
+
+    `until` is when no further message is begun (monotonic seconds). `over` is set when a reply
+    concerns more than one recipient: a wrong password is not tried for all the others, too.
+    """
 
     wire: Wire
     timeouts: Timeouts
@@ -59,6 +65,7 @@ class WindowRun:
     until: float
     phase: Phase = Phase.MAIL
     begun: bool = False
+    over: bool = False
     dot_may_have_left: bool = False
     outcomes: list[Outcome] = field(default_factory=list)
 
@@ -71,9 +78,10 @@ class WindowRun:
             try:
                 self._listen()
                 self._converse(fit)
-                self.journal.flush()
             except (TransportError, WireError, JournalError) as error:
                 broken = self._account_for(error, fit)
+            with suppress(JournalError):  # then the next `begin` will say so
+                self.journal.flush()
         done = iter([*self.outcomes, *(_not_sent(m) for m in fit[len(self.outcomes) :])])
         return WindowResult([unfit.get(m.message_id) or next(done) for m in window], broken)
 
@@ -106,17 +114,19 @@ class WindowRun:
             self._send(self._envelope(window[0]))
         for index, message in enumerate(window, start=1):
             refusal = self._answers() if pipelined else self._ask_for(message)
+            if refusal:
+                self._settle(message, Fate.REFUSED, refusal.phase, refusal.reply)
             more = index < len(window) and not self._enough()
             following = self._envelope(window[index]) if more and pipelined else b""
             if refusal:
-                self._step_back(message, refusal, following)
+                self._step_back(refusal, following)
             else:
                 self._hand_over(message, following)
-            if not more:
+            if not more or (self.over and not following):
                 return
 
     def _enough(self) -> bool:
-        return self.should_stop() or monotonic() > self.until
+        return self.over or self.should_stop() or monotonic() > self.until
 
     def _envelope(self, message: Outgoing) -> bytes:
         return b"%b%bDATA\r\n" % (self._mail(message), _rcpt(message))
@@ -156,15 +166,14 @@ class WindowRun:
                 return _Refusal(phase, Reply.parse(raw))
         return None
 
-    def _step_back(self, message: Outgoing, refusal: _Refusal, following: bytes) -> None:
-        """Record a refused envelope and end its transaction, which a 4xx at DATA leaves open."""
-        outcome = Outcome(message.message_id, Fate.REFUSED, refusal.phase, refusal.reply)
-        self.outcomes.append(outcome)
+    def _step_back(self, refusal: _Refusal, following: bytes) -> None:
+        """End the transaction of a refused envelope: a 4xx at DATA leaves it open."""
+        self.phase = Phase.MAIL
         dot = DOT if refusal.awaits_body else b""
         self._send(dot + RSET + following)
         if dot:  # for nobody: the only recipient was refused, whatever the answer is
-            self._answer(Phase.DATA, b"245")
-        self._answer(Phase.DATA, b"2")
+            self._answer(Phase.MAIL, b"245")
+        self._answer(Phase.MAIL, b"2")
 
     def _hand_over(self, message: Outgoing, following: bytes) -> None:
         if self.wire.has_unread:
@@ -174,7 +183,8 @@ class WindowRun:
         self._send_body(message, DOT + following)
         self.dot_may_have_left = True
         raw = self._answer(Phase.DOT, b"245")
-        self._settle(message, Phase.DOT, raw)
+        fate = Fate.ACCEPTED if raw[:1] == b"2" else Fate.REFUSED
+        self._settle(message, fate, Phase.DOT, Reply.parse(raw))
         # With the next answers here already, its body leaves at once and both lines with it.
         hold = bool(following) and self.wire.has_unread
         self.journal.done(message.message_id, int(raw[:3]), hold=hold)
@@ -189,22 +199,26 @@ class WindowRun:
             )
         except WireError as error:
             self.dot_may_have_left = error.handed_over > len(message.data)
-            last_words = self._last_words()
-            if last_words and last_words[:1] in b"45" and last_words[:3] != b"421":
-                self._settle(message, Phase.BODY, last_words)
+            self._heed_last_words(message)
             raise
 
-    def _last_words(self) -> bytes | None:
-        """Why the server hung up in mid-body, if it said so: `552 too large` for example."""
-        try:
-            return self.wire.overheard()
-        except WireError:
-            return None
+    def _heed_last_words(self, message: Outgoing) -> None:
+        """The server hung up on us; if it said why, as in `552 too large`, that is its answer."""
+        with suppress(WireError):
+            raw = self.wire.overheard()
+            if raw and raw[:3] == b"421":
+                self.dot_may_have_left = False
+                raise self._lost("The server ended the conversation", raw)
+            if raw and raw[:1] in b"45":
+                self._settle(message, Fate.REFUSED, Phase.BODY, Reply.parse(raw))
+            elif raw and raw[:1] == b"2" and self.dot_may_have_left:
+                self._settle(message, Fate.ACCEPTED, Phase.DOT, Reply.parse(raw))
 
-    def _settle(self, message: Outgoing, phase: Phase, raw: bytes) -> None:
-        fate = Fate.ACCEPTED if raw[:1] == b"2" else Fate.REFUSED
-        self.outcomes.append(Outcome(message.message_id, fate, phase, Reply.parse(raw)))
+    def _settle(self, message: Outgoing, fate: Fate, phase: Phase, reply: Reply) -> None:
+        self.outcomes.append(Outcome(message.message_id, fate, phase, reply))
         self.dot_may_have_left = False
+        if fate is Fate.REFUSED and classify(phase, reply).scope is not Scope.RECIPIENT:
+            self.over = True
 
     def _send(self, data: bytes) -> None:
         self.wire.send(data, seconds=self.timeouts.command, after_stop=self.timeouts.stop_command)
@@ -232,11 +246,12 @@ class WindowRun:
 
     def _account_for(self, error: Exception, window: Sequence[Outgoing]) -> TransportError:
         """Give the message whose turn it was its fate, and say what broke."""
+        blameless = not self.begun or isinstance(error, JournalError)
         if not isinstance(error, TransportError):
             error = TransportError(str(error), phase=self.phase)
         if self.begun and len(self.outcomes) < len(window):
             message = window[len(self.outcomes)]
-            error.in_flight = message.message_id
+            error.in_flight = None if blameless else message.message_id
             fate = Fate.UNCONFIRMED if self.dot_may_have_left else Fate.NOT_SENT
             self.outcomes.append(Outcome(message.message_id, fate, self.phase, error.reply))
         return error

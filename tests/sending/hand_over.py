@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from campaign_app.sending.journal import Journal, NoJournal
@@ -9,9 +10,11 @@ from campaign_app.sending.transport import Account, Connection, Outgoing, Timeou
 from tests.smtp_sink import SmtpSink
 
 PLAIN_EXTENSIONS = ("SIZE 1000000",)
-BRIEF = Timeouts(
-    connect=2, command=0.9, data=0.9, body=0.9, dot=0.9, goodbye=1, stop_command=0.1, stop_dot=0.5
+# Long enough for a busy machine; BRIEF is for a server that hangs on purpose.
+PATIENT = Timeouts(
+    connect=10, command=20, data=20, body=20, dot=20, goodbye=1, stop_command=0.1, stop_dot=5
 )
+BRIEF = replace(PATIENT, command=1.9, data=1.9, body=1.9, dot=1.9)
 
 
 def never() -> bool:
@@ -34,7 +37,7 @@ def mails(count: int) -> list[Outgoing]:
     return [mail(number) for number in range(count)]
 
 
-def connect(sink: SmtpSink, *, tls_context=None, timeouts=BRIEF, should_stop=never, **changes):
+def connect(sink: SmtpSink, *, tls_context=None, timeouts=PATIENT, should_stop=never, **changes):
     return Connection.open(
         account(sink, **changes),
         should_stop=should_stop,
@@ -43,9 +46,15 @@ def connect(sink: SmtpSink, *, tls_context=None, timeouts=BRIEF, should_stop=nev
     )
 
 
-def hand_over(sink: SmtpSink, window: list[Outgoing], journal: Path | None = None) -> WindowResult:
+def hand_over(
+    sink: SmtpSink,
+    window: list[Outgoing],
+    journal: Path | None = None,
+    *,
+    timeouts: Timeouts = PATIENT,
+) -> WindowResult:
     """One window over one new connection."""
-    connection = connect(sink)
+    connection = connect(sink, timeouts=timeouts)
     book = Journal(journal) if journal else NoJournal()
     try:
         return connection.send_window(window, journal=book)

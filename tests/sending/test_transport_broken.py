@@ -31,7 +31,7 @@ def extensions(request) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("phase", ["mail", "rcpt", "data"])
-@pytest.mark.parametrize("how", [{"close": True}, {"reset": True}, {"hang": 4, "close": True}])
+@pytest.mark.parametrize("how", [{"close": True}, {"reset": True}])
 def test_a_break_before_the_body_means_not_sent(extensions, phase, how):
     with SmtpSink([Fault(phase, message=3, **how)], extensions=extensions) as sink:
         result = hand_over(sink, mails(5))
@@ -41,8 +41,17 @@ def test_a_break_before_the_body_means_not_sent(extensions, phase, how):
     assert result.broken.in_flight == 2
 
 
+@pytest.mark.parametrize("phase", ["rcpt", "data", "dot"])
+def test_a_server_that_hangs_is_given_up(extensions, phase):
+    with SmtpSink([Fault(phase, message=2, hang=60)], extensions=extensions) as sink:
+        result = hand_over(sink, mails(3), timeouts=BRIEF)
+        assert taken(sink) == ([0, 1] if phase == "dot" else [0])
+    assert fates(result) == ("AUN" if phase == "dot" else "ANN")
+    assert "did not answer within 2 s" in result.broken.message
+
+
 @pytest.mark.parametrize("record", [True, False])
-@pytest.mark.parametrize("how", [{"close": True}, {"reset": True}, {"hang": 4, "close": True}])
+@pytest.mark.parametrize("how", [{"close": True}, {"reset": True}])
 def test_a_break_after_the_dot_is_unconfirmed_whatever_the_server_did(extensions, record, how):
     with SmtpSink([Fault("dot", message=3, record=record, **how)], extensions=extensions) as sink:
         result = hand_over(sink, mails(5))
@@ -56,7 +65,7 @@ def test_a_body_the_kernel_never_took_whole_was_not_sent(extensions, how):
     body = b"0123456789abcdef\r\n" * 900_000
     fault = Fault("body", message=2, after_bytes=100, **how)
     with SmtpSink([fault], extensions=extensions) as sink:
-        result = hand_over(sink, [mail(0), mail(1, data=body), mail(2)])
+        result = hand_over(sink, [mail(0), mail(1, data=body), mail(2)], timeouts=BRIEF)
         assert taken(sink) == [0]
     assert fates(result) == "ANN"
     assert (result.broken.phase, result.broken.in_flight) == (Phase.BODY, 1)
@@ -170,7 +179,7 @@ def test_a_stop_waits_for_a_dot_in_flight(extensions):
         started = time.monotonic()
         result = connection.send_window(mails(2), journal=NoJournal())
     assert fates(result) == "AN"
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 4
 
 
 def test_a_stop_cuts_the_wait_for_a_server_that_hangs(extensions):
@@ -179,7 +188,7 @@ def test_a_stop_cuts_the_wait_for_a_server_that_hangs(extensions):
         started = time.monotonic()
         result = connection.send_window(mails(2), journal=NoJournal())
     assert fates(result) == "NN"
-    assert time.monotonic() - started < BRIEF.command + 1
+    assert time.monotonic() - started < 5
 
 
 def test_the_journal_holds_what_was_begun_and_what_was_answered(extensions, tmp_path):

@@ -10,7 +10,7 @@ from campaign_app.sending.journal import NoJournal
 from campaign_app.sending.transport import Account, Connection, Phase, TransportError
 from tests.canned_server import CannedServer
 from tests.certificates import Authority, make_authority
-from tests.sending.hand_over import BRIEF, connect, fates, mails, never, taken
+from tests.sending.hand_over import BRIEF, connect, fates, mail, mails, never, taken
 from tests.smtp_sink import Fault, SmtpSink
 
 CREDENTIALS = ("news@example.com", "pâss word")
@@ -24,7 +24,7 @@ def authority(tmp_path_factory) -> Authority:
 
 def failure(sink, **changes) -> TransportError:
     with pytest.raises(TransportError) as caught:
-        connect(sink, **changes)
+        connect(sink, **{"timeouts": BRIEF, **changes})
     assert CREDENTIALS[1] not in caught.value.message
     return caught.value
 
@@ -52,10 +52,9 @@ def test_a_body_cut_short_over_tls_was_not_sent(authority, how):
     body = b"0123456789abcdef\r\n" * 900_000
     fault = Fault("body", message=1, after_bytes=10, **how)
     sink = SmtpSink([fault], tls="tls", tls_context=authority.server)
-    with sink, connect(sink, host="localhost", tls_context=authority.trust) as connection:
-        message = mails(1)[0]
-        large = type(message)(0, message.mail_from, message.rcpt_to, message.data + body)
-        result = connection.send_window([large], journal=NoJournal())
+    trust = {"host": "localhost", "tls_context": authority.trust, "timeouts": BRIEF}
+    with sink, connect(sink, **trust) as connection:
+        result = connection.send_window([mail(0, data=body)], journal=NoJournal())
     assert fates(result) == "N"
 
 
@@ -175,7 +174,7 @@ def test_a_stop_does_not_wait_for_a_silent_server():
     with SmtpSink([Fault("connect", hang=30)]) as sink:
         started = time.monotonic()
         failure(sink, should_stop=lambda: True)
-    assert time.monotonic() - started < 2.5
+    assert time.monotonic() - started < 5
 
 
 def test_closing_twice_or_after_the_server_left_is_harmless():
