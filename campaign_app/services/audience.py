@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Select, delete, exists, func, literal, sel
 from sqlalchemy.dialects.postgresql import insert
 
 from campaign_app.extensions import db
-from campaign_app.lib import address
+from campaign_app.lib import address, like
 from campaign_app.lib.errors import Invalid
 from campaign_app.lib.tenancy import HasId, owned_by
 from campaign_app.models.campaigns import Campaign, CampaignGroup
@@ -170,6 +170,20 @@ def add_direct(
     _join(people.order_by(Recipient.id))
 
 
+def change_direct(
+    workspace: HasId,
+    campaign: Campaign,
+    *,
+    before: Iterable[str],
+    after: Iterable[str],
+    user: User | None = None,
+) -> None:
+    """Bring the own group from what a person saw to what they wrote; what else it holds stays."""
+    was, becomes = set(normalised(before)), set(normalised(after))
+    remove_direct(workspace, campaign, was - becomes)
+    add_direct(workspace, campaign, becomes - was, user=user)
+
+
 def remove_direct(workspace: HasId, campaign: Campaign, emails: Collection[str]) -> None:
     """Take addresses out of the campaign's own group; they stay recipients."""
     whose = select(Recipient.id).where(
@@ -182,6 +196,15 @@ def remove_direct(workspace: HasId, campaign: Campaign, emails: Collection[str])
             GroupMember.recipient_id.in_(whose),
         )
     )
+
+
+def find(workspace: HasId, campaign: Campaign, search: str, *, limit: int = 8) -> list[Recipient]:
+    """Some of the audience whose address begins with `search`, to look over their shoulders."""
+    groups = group_ids(workspace, campaign)
+    chosen = owned_by(workspace, Recipient).where(_among(workspace, groups))
+    if search:
+        chosen = chosen.where(Recipient.email.like(like.starting_with(search.strip().lower())))
+    return list(db.session.scalars(chosen.order_by(Recipient.email).limit(limit)))
 
 
 def copy_to(workspace: HasId, campaign: Campaign, copy: Campaign) -> None:

@@ -119,7 +119,7 @@ def schedule(
     moment = wall_clock.to_utc(local, zone)
     found = readiness.blockers(workspace, campaign)
     _refuse(campaign, [one for one in found if one.place != Place.IMPORTS], "scheduled")
-    values = {"scheduled_at": moment.at, "time_zone": zone, "pause_reason": ""}
+    values = {"scheduled_at": moment.at, "time_zone": moment.zone, "pause_reason": ""}
     transitions.win(
         workspace, campaign, EDITABLE, "scheduled", status=CampaignStatus.SCHEDULED, **values
     )

@@ -13,7 +13,7 @@ from campaign_app.lib.tenancy import HasId, get_owned
 from campaign_app.models.campaigns import Campaign
 from campaign_app.models.imports import Import, ImportState
 from campaign_app.models.senders import Sender, SenderState
-from campaign_app.services import audience, contents
+from campaign_app.services import audience, contents, merge_fields
 from campaign_app.services.contents import Content
 
 
@@ -62,11 +62,18 @@ def warnings(workspace: HasId, campaign: Campaign) -> list[Finding]:
     if len(campaign.html.encode()) > contents.GMAIL_CLIPS_AT:
         message = "The e-mail is larger than 102 kB: Gmail will hide its end."
         found.append(Finding(message, Place.CONTENT))
+    content = Content(campaign.subject, campaign.html, campaign.text)
+    found += [_unknown(name) for name in merge_fields.unknown(workspace, content)]
     sender = _chosen_sender(workspace, campaign)
     if sender and sender.state == SenderState.COOLING:
         message = f"The sender “{sender.name}” is resting: {sender.state_reason}"
         found.append(Finding(message, Place.SENDER))
     return found
+
+
+def _unknown(name: str) -> Finding:
+    message = f"No recent recipient has “{name}”: is it spelt as in your list?"
+    return Finding(message, Place.CONTENT)
 
 
 def _content(campaign: Campaign) -> list[Finding]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
-from campaign_app.lib import clock
+from campaign_app.lib import clock, zones
 from campaign_app.lib.errors import Invalid
 
 FARTHEST = timedelta(days=731)
@@ -18,9 +17,13 @@ _CLOCK = "%H:%M on %-d %B %Y"
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What a wall-clock time means: `at` in UTC, and `note` when that is not what was written."""
+    """What a wall-clock time means: `at` in UTC, and `note` when that is not what was written.
+
+    `zone` has the name by which the zone is known today.
+    """
 
     at: datetime
+    zone: str
     note: str = ""
 
 
@@ -31,36 +34,17 @@ def to_utc(local: datetime, zone: str) -> Moment:
     is taken; `note` says so. Raises Invalid for an unknown zone, a moment that has passed, or one
     more than two years ahead.
     """
-    place = _zone(zone)
+    place = ZoneInfo(zones.normalise(zone))
     _refuse_distant(local)
     at = local.replace(tzinfo=place, fold=0).astimezone(UTC)
     if at <= clock.now():
         raise Invalid("That time has passed. Choose a later one.", field="scheduled_at")
-    return Moment(at, _note(local, place, at))
+    return Moment(at, place.key, _note(local, place, at))
 
 
 def to_local(at: datetime, zone: str) -> datetime:
     """What clocks in `zone` show at that moment, naive as a form field holds it."""
-    return at.astimezone(_zone(zone)).replace(tzinfo=None)
-
-
-@lru_cache(maxsize=1)
-def zones() -> tuple[str, ...]:
-    """The zones to choose from, by name: UTC, then `Continent/City`."""
-    cities = {name for name in _known() if "/" in name}
-    return ("UTC", *sorted(n for n in cities if not n.startswith(("Etc/", "SystemV/", "US/"))))
-
-
-@lru_cache(maxsize=1)
-def _known() -> frozenset[str]:
-    return frozenset(available_timezones())  # it reads six hundred files
-
-
-def _zone(name: str) -> ZoneInfo:
-    # ZoneInfo itself would open any file name below its folders.
-    if name not in _known():
-        raise Invalid(f"There is no time zone called “{name}”.", field="time_zone")
-    return ZoneInfo(name)
+    return at.astimezone(ZoneInfo(zones.normalise(zone))).replace(tzinfo=None)
 
 
 def _refuse_distant(local: datetime) -> None:

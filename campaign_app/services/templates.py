@@ -13,11 +13,9 @@ from campaign_app.lib import clock, like
 from campaign_app.lib.errors import Invalid
 from campaign_app.lib.paging import Page
 from campaign_app.lib.tenancy import HasId, get_owned, owned_by
-from campaign_app.models.campaigns import Campaign
 from campaign_app.models.people import User
 from campaign_app.models.templates import Template
-from campaign_app.services import audit, campaigns, contents
-from campaign_app.services.campaigns import Draft
+from campaign_app.services import audit, contents
 from campaign_app.services.contents import Content
 
 PAGE_SIZE = 24
@@ -74,18 +72,6 @@ def delete(workspace: HasId, template: Template, *, user: User) -> None:
     _record(workspace, template, "deleted", user)
     db.session.delete(template)
     db.session.flush()
-
-
-def start_campaign(workspace: HasId, template: Template, *, user: User) -> Campaign:
-    """A new draft with the template's content."""
-    content = Content(template.subject, template.html, template.text)
-    return campaigns.create(workspace, Draft(template.name, content), user=user)
-
-
-def save_campaign(workspace: HasId, campaign: Campaign, *, name: str, user: User) -> Template:
-    """Save a campaign's content as a template. Raises Invalid when the name is taken."""
-    content = Content(campaign.subject, campaign.html, campaign.text)
-    return create(workspace, name=name or campaign.name, content=content, user=user)
 
 
 def _name(name: str) -> str:

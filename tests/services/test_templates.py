@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from campaign_app.lib.errors import Invalid, NotFound
-from campaign_app.models.campaigns import CampaignStatus
 from campaign_app.services import templates
 from campaign_app.services.contents import Content
 from tests import factories
@@ -42,20 +41,6 @@ def test_a_broken_template_is_refused_at_its_field(alice: Person):
             alice.workspace, name="News", content=Content(html="<p>\n{{ name </p>"), user=alice.user
         )
     assert refusal.value.field == "html"
-
-
-def test_a_campaign_starts_from_it_and_then_goes_its_own_way(alice: Person):
-    row = factories.template(alice.workspace, name="News")
-    campaign = templates.start_campaign(alice.workspace, row, user=alice.user)
-    templates.edit(alice.workspace, row, name="Other", content=CONTENT, user=alice.user)
-    assert (campaign.name, campaign.subject, campaign.html) == ("News", "Hello", "<p>Hi</p>")
-    assert campaign.status == CampaignStatus.DRAFT
-
-
-def test_a_campaign_becomes_a_template(alice: Person):
-    campaign = factories.campaign(alice.workspace, name="Autumn")
-    row = templates.save_campaign(alice.workspace, campaign, name="", user=alice.user)
-    assert (row.name, row.subject, row.html) == ("Autumn", campaign.subject, campaign.html)
 
 
 def test_the_list_is_searched_by_name_and_shows_nobody_elses(alice: Person, charlie: Person):

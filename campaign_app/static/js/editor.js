@@ -125,7 +125,10 @@ async function edit(textarea) {
   if (!editor) return;
   editor.getBody().setAttribute("aria-label", textarea.labels?.[0]?.textContent.trim() || "Text");
   editor.save();
-  editor.on("input change undo redo", () => editor.save());
+  editor.on("input change undo redo", () => {
+    editor.save();
+    textarea.dispatchEvent(new Event("input", { bubbles: true })); // as if typed into the field itself
+  });
   document.addEventListener("themechange", () => restyle(textarea, editor), { once: true });
 }
 

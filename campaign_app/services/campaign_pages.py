@@ -1,0 +1,102 @@
+"""The list of campaigns, with how far each is and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from campaign_app.extensions import db
+from campaign_app.lib import like
+from campaign_app.lib.paging import Page
+from campaign_app.lib.tenancy import HasId, owned_by
+from campaign_app.models.campaigns import Campaign, CampaignGroup, CampaignStatus
+from campaign_app.models.recipients import Group
+from campaign_app.models.tracking import Engagement
+from campaign_app.services import progress
+from campaign_app.services.progress import Counts
+
+PAGE_SIZE = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A campaign in the list. `opened` counts messages, each once."""
+
+    campaign: Campaign
+    counts: Counts
+    opened: int
+    groups: Sequence[str]
+    """The names of the chosen groups."""
+
+    @property
+    def percent_done(self) -> float:
+        """0 to 100."""
+        return 100 * self.counts.done / self.counts.total if self.counts.total else 0.0
+
+
+def page(
+    workspace: HasId, *, status: CampaignStatus | None = None, search: str = "", number: int = 1
+) -> Page[Row]:
+    """Campaigns in this status whose name holds `search`, the newest first."""
+    query = owned_by(workspace, Campaign)
+    if status:
+        query = query.where(Campaign.status == status)
+    if search:
+        query = query.where(Campaign.name.ilike(like.containing(search)))
+    total = db.session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    number = max(1, min(number, -(-total // PAGE_SIZE)))
+    rows = query.order_by(Campaign.id.desc()).limit(PAGE_SIZE).offset((number - 1) * PAGE_SIZE)
+    return Page(_rows(workspace, db.session.scalars(rows).all()), number, total, PAGE_SIZE)
+
+
+def live(workspace: HasId, ids: Sequence[int]) -> list[Row]:
+    """Those of the ids that are the workspace's own campaigns."""
+    found = db.session.scalars(owned_by(workspace, Campaign).where(Campaign.id.in_(ids))).all()
+    return _rows(workspace, found)
+
+
+def by_status(workspace: HasId) -> dict[CampaignStatus, int]:
+    """How many campaigns there are in each status; a status without any is missing."""
+    rows = db.session.execute(
+        select(Campaign.status, func.count().label("number"))
+        .where(Campaign.workspace_id == workspace.id)
+        .group_by(Campaign.status)
+    )
+    return {row.status: row.number for row in rows}
+
+
+def _rows(workspace: HasId, found: Sequence[Campaign]) -> list[Row]:
+    ids = [campaign.id for campaign in found]
+    counts = progress.counts(workspace, found)
+    opened, groups = _opened(workspace, ids), _groups(workspace, ids)
+    return [
+        Row(one, counts[one.id], opened.get(one.id, 0), groups.get(one.id, ())) for one in found
+    ]
+
+
+def _opened(workspace: HasId, ids: Sequence[int]) -> dict[int, int]:
+    rows = db.session.execute(
+        select(Engagement.campaign_id, func.sum(Engagement.unique_opens).label("opened"))
+        .where(Engagement.workspace_id == workspace.id, Engagement.campaign_id.in_(ids))
+        .group_by(Engagement.campaign_id)
+    )
+    return {row.campaign_id: int(row.opened) for row in rows}
+
+
+def _groups(workspace: HasId, ids: Sequence[int]) -> dict[int, list[str]]:
+    rows = db.session.execute(
+        select(CampaignGroup.campaign_id, Group.name)
+        .join(Group, Group.id == CampaignGroup.group_id)
+        .where(
+            CampaignGroup.workspace_id == workspace.id,
+            Group.workspace_id == workspace.id,
+            CampaignGroup.campaign_id.in_(ids),
+        )
+        .order_by(func.lower(Group.name))
+    )
+    names: dict[int, list[str]] = {}
+    for row in rows:
+        names.setdefault(row.campaign_id, []).append(row.name)
+    return names

@@ -1,0 +1,116 @@
+"""The form of a campaign."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flask import g
+from flask_wtf import FlaskForm
+from wtforms import (
+    HiddenField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+    widgets,
+)
+from wtforms.validators import DataRequired, Length, Optional, ValidationError
+
+from campaign_app.lib.errors import Invalid
+from campaign_app.models.campaigns import Campaign
+from campaign_app.services import audience, campaigns, contents, groups, senders
+from campaign_app.services.campaigns import Draft
+from campaign_app.services.contents import Content
+from campaign_app.web.sender_form import NumberField
+
+SHOWN = 500
+"""Direct recipients that fit into a text box; of more, the box only takes additional ones."""
+
+
+class ContentForm(FlaskForm):
+    """A name, a subject and two bodies: what campaigns and templates share."""
+
+    name = StringField("Name", [DataRequired("Give it a name."), Length(max=campaigns.MAX_NAME)])
+    subject = StringField("Subject", [Length(max=contents.MAX_SUBJECT)])
+    html = TextAreaField("E-mail")
+    text = TextAreaField("Text version")
+
+    def content(self) -> Content:
+        """What was written."""
+        return Content(self.subject.data or "", self.html.data or "", self.text.data or "")
+
+    def validate(self, extra_validators: dict[str, Any] | None = None) -> bool:
+        """Check every field and every template, so that all that is wrong is said at once."""
+        valid = super().validate(extra_validators)
+        for name, message in contents.problems(self.content()).items():
+            self[name].errors = [*self[name].errors, message]
+            valid = False
+        return bool(valid)
+
+
+class CampaignForm(ContentForm):
+    """A campaign as its author writes it."""
+
+    sender_id = SelectField("Sender", [Optional()], coerce=lambda raw: int(raw) if raw else None)
+    group_ids = SelectMultipleField(
+        "Groups",
+        coerce=int,
+        widget=widgets.ListWidget(prefix_label=False),
+        option_widget=widgets.CheckboxInput(),
+    )
+    direct = TextAreaField("Direct recipients")
+    direct_before = HiddenField()
+    """The addresses that the box held when the page was made: what is missing now was taken out."""
+    tpm = NumberField("Rate", [Optional()])
+
+    def offer(self) -> None:
+        """Fill in the workspace's senders and groups to choose from."""
+        mine = [(sender.id, sender.name) for sender in senders.every(g.workspace)]
+        self.sender_id.choices = [("", "Choose a sender…"), *mine]
+        self.group_ids.choices = [(one.id, one.name) for one in groups.standing(g.workspace)]
+
+    def draft(self) -> Draft:
+        """What was written; call it after the validation."""
+        return Draft(
+            name=self.name.data,
+            content=self.content(),
+            sender_id=self.sender_id.data,
+            group_ids=self.group_ids.data,
+            tpm=self.tpm.data,
+        )
+
+    def save_direct(self, campaign: Campaign) -> None:
+        """Bring the campaign's own group to what was written."""
+        audience.change_direct(
+            g.workspace,
+            campaign,
+            before=addresses(self.direct_before.data),
+            after=addresses(self.direct.data),
+            user=g.user,
+        )
+
+    def validate_direct(self, field: TextAreaField) -> None:
+        """Name the first few that are no addresses."""
+        try:
+            audience.normalised(addresses(field.data))
+        except Invalid as error:
+            raise ValidationError(error.message) from None
+
+
+def of_campaign(campaign: Campaign) -> dict[str, Any]:
+    """What the form of a campaign begins with."""
+    shown = audience.direct(g.workspace, campaign, limit=SHOWN + 1)
+    direct = "\n".join(shown) if len(shown) <= SHOWN else ""
+    return {
+        "sender_id": campaign.sender_id or "",
+        "group_ids": audience.chosen_groups(g.workspace, campaign),
+        "direct": direct,
+        "direct_before": direct,
+    }
+
+
+def addresses(text: str | None) -> list[str]:
+    """The addresses in a box: one to a line or separated by commas, `Name <address>` too."""
+    parts = (part.strip() for part in re.split(r"[,;\r\n]", text or ""))
+    return [re.sub(r"^[^<>]*<([^<>]+)>$", r"\1", part) for part in parts if part]

@@ -1,0 +1,191 @@
+"""The last look: who gets it, what blocks, how long it takes, how it reads; a test; a schedule."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from email.utils import format_datetime
+from secrets import token_hex
+from typing import Any
+
+from flask import Blueprint, Response, flash, g, redirect, render_template, request, url_for
+from flask_login import current_user
+from flask_wtf import FlaskForm
+from werkzeug.wrappers import Response as BaseResponse
+from wtforms import DateTimeLocalField, SelectField
+from wtforms.validators import InputRequired
+
+from campaign_app.extensions import db, limiter
+from campaign_app.lib import address, clock, zones
+from campaign_app.lib.errors import Conflict, Invalid, Unavailable
+from campaign_app.models.campaigns import Campaign
+from campaign_app.models.recipients import Recipient
+from campaign_app.models.senders import Sender
+from campaign_app.sending import compose, probe
+from campaign_app.sending.compose import Source
+from campaign_app.sending.composition import source_of
+from campaign_app.sending.handover import Outgoing, TransportError
+from campaign_app.services import (
+    audience,
+    campaigns,
+    estimate,
+    readiness,
+    recipients,
+    schedule,
+    senders,
+)
+from campaign_app.tasks.workshop import workshop
+from campaign_app.web import forms, previews
+from campaign_app.web.senders import PHASES, TESTS
+
+bp = Blueprint("campaign_review", __name__, url_prefix="/campaigns/<int:campaign_id>")
+
+
+class ScheduleForm(FlaskForm):
+    """When, on the clocks of which zone."""
+
+    scheduled_at = DateTimeLocalField(
+        "Date and time",
+        [InputRequired("Choose a date and a time.")],
+        format=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
+    )
+    time_zone = SelectField("Time zone", choices=zones.choices)
+
+    @classmethod
+    def of(cls, campaign: Campaign) -> ScheduleForm:
+        """What stands now; for a draft tomorrow at nine, where its author lives."""
+        zone = zones.normalise(campaign.time_zone)
+        tomorrow = schedule.to_local(clock.now() + timedelta(days=1), zone)
+        local = tomorrow.replace(hour=9, minute=0, second=0, microsecond=0)
+        if campaign.scheduled_at:
+            local = schedule.to_local(campaign.scheduled_at, zone)
+        return cls(data={"scheduled_at": local, "time_zone": zone})
+
+
+def page(campaign: Campaign, **more: Any) -> str:  # noqa: ANN401  what the template shows besides
+    """The page itself; `more` brings the outcome of a test or a form with its errors."""
+    found = audience.preview(g.workspace, campaign)
+    sender = _sender(campaign)
+    values = {
+        "campaign": campaign,
+        "all_senders": senders.every(g.workspace),
+        "audience": found,
+        "blockers": readiness.blockers(g.workspace, campaign),
+        "warnings": readiness.warnings(g.workspace, campaign),
+        "estimate": estimate.of(found.total, sender, tpm=campaign.tpm) if sender else None,
+        "outcome": None,
+        "form": more.get("form") or ScheduleForm.of(campaign),
+        **_look(campaign),
+        **more,
+    }
+    return render_template("campaigns/review.html", **values)
+
+
+@bp.get("/preview")
+def preview(campaign_id: int) -> str:
+    """How it reads to the recipient `?recipient=…`: a part of the page, for htmx."""
+    campaign = campaigns.get(g.workspace, campaign_id)
+    return render_template("campaigns/_preview.html", campaign=campaign, **_look(campaign))
+
+
+@bp.get("/preview.html")
+def preview_html(campaign_id: int) -> Response:
+    """The same HTML alone, for the sandboxed frame."""
+    campaign = campaigns.get(g.workspace, campaign_id)
+    return previews.framed(previews.look(_source(campaign), _reader(campaign)))
+
+
+@bp.get("/people")
+def people(campaign_id: int) -> str:
+    """Some recipients whose address begins with `?q=…`, to choose one of."""
+    campaign = campaigns.get(g.workspace, campaign_id)
+    found = audience.find(g.workspace, campaign, request.args.get("q", ""))
+    return render_template("campaigns/_people.html", campaign=campaign, people=found)
+
+
+@bp.post("/test")
+@limiter.limit(TESTS, key_func=lambda: str(current_user.get_id()))
+def test(campaign_id: int) -> str:
+    """Send the e-mail to one address, and show what the server literally said."""
+    campaign = campaigns.get(g.workspace, campaign_id)
+    outcome: dict[str, str] = {"to": request.form.get("to", "").strip() or g.user.email}
+    try:
+        outcome["to"] = address.normalise(outcome["to"])
+        outcome["reply"] = _send_test(campaign, to=outcome["to"])
+    except (Invalid, Conflict, Unavailable) as error:
+        outcome["problem"] = error.message
+    except TransportError as error:
+        outcome.update(problem=error.message, phase=PHASES[error.phase])
+    if "HX-Request" in request.headers:
+        return render_template("senders/test_result.html", outcome=outcome)
+    return page(campaigns.get(g.workspace, campaign_id), outcome=outcome)
+
+
+@bp.post("/schedule")
+def set_schedule(campaign_id: int) -> BaseResponse | tuple[str, int]:
+    """Let it start by itself at a time, in a zone."""
+    campaign = campaigns.get(g.workspace, campaign_id)
+    form = ScheduleForm()
+    if form.validate_on_submit():
+        try:
+            return _scheduled(campaign, form)
+        except Invalid as error:
+            db.session.rollback()
+            forms.blame(form, error)
+    return page(campaign, form=form), 422
+
+
+def _scheduled(campaign: Campaign, form: ScheduleForm) -> BaseResponse:
+    local, zone = form.scheduled_at.data, form.time_zone.data
+    moment = campaigns.schedule(g.workspace, campaign, local=local, zone=zone, user=g.user)
+    db.session.commit()
+    if moment.note:
+        flash(moment.note, "warning")
+    shown = schedule.to_local(moment.at, moment.zone)
+    flash(f"“{campaign.name}” starts at {shown:%H:%M on %-d %B %Y} ({moment.zone}).", "success")
+    return redirect(url_for("campaigns.show", campaign_id=campaign.id))
+
+
+def _look(campaign: Campaign) -> dict[str, Any]:
+    reader = _reader(campaign)
+    look = previews.look(_source(campaign), reader)
+    return {"reader": reader, "look": look, "sender": _sender(campaign)}
+
+
+def _reader(campaign: Campaign) -> Recipient | None:
+    """The chosen recipient, else somebody of the audience, else nobody."""
+    chosen = request.args.get("recipient", type=int)
+    if chosen is not None:
+        return recipients.get(g.workspace, chosen)
+    return next(iter(audience.find(g.workspace, campaign, "", limit=1)), None)
+
+
+def _sender(campaign: Campaign) -> Sender | None:
+    return senders.get(g.workspace, campaign.sender_id) if campaign.sender_id else None
+
+
+def _source(campaign: Campaign) -> Source:
+    """The campaign as its sender writes it, or its author while there is none."""
+    author = Sender(from_name=g.user.name, from_email=g.user.email, reply_to="", mark_subject=False)
+    return source_of(campaign, _sender(campaign) or author)
+
+
+def _send_test(campaign: Campaign, *, to: str) -> str:
+    sender = _sender(campaign)
+    if sender is None:
+        raise Conflict("Choose a sender first: the test goes out through it.")
+    source = source_of(campaign, sender)
+    tools, recipient = workshop(), request.form.get("recipient", type=int)
+    reader = recipients.get(g.workspace, recipient) if recipient else None
+    data = compose.compose_one(
+        replace(source, subject=f"[Test] {source.subject}"),
+        # A key of its own each time: mailboxes drop a second mail of the same Message-ID.
+        previews.addressee(reader, email=to, key=token_hex(6)),
+        public_url=tools.public_url,
+        sign=tools.sign,
+        date=format_datetime(clock.now()),
+    )
+    account = tools.account(sender)
+    outgoing = Outgoing(message_id=0, mail_from=sender.from_email, rcpt_to=to, data=data)
+    db.session.commit()  # no transaction stays open while a mail server thinks
+    return str(probe.send_test(account, outgoing))
