@@ -96,6 +96,8 @@ def session(app: Flask) -> Iterator[None]:
 def live_app(config: Config, app: Flask, postgres_server: postgres.Server) -> Iterator[Flask]:
     """An application on a database of its own, where commits are real."""
     name = f"live_{next(_databases)}"
+    with app.app_context():
+        db.engine.dispose()  # a database in use cannot serve as a template
     url = postgres_server.create_database(name, template="carillon_test")
     live = create_app(replace(config, database_url=url))
     live.config["WTF_CSRF_ENABLED"] = False

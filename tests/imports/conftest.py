@@ -1,0 +1,32 @@
+"""A database where commits are real, shared by the tests of a file: each has its own workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from flask import Flask
+
+from campaign_app import create_app
+from campaign_app.extensions import db
+from campaign_app.models.people import Workspace
+from config import Config
+from local_stack import postgres
+from tests import factories
+
+
+@pytest.fixture(scope="module")
+def import_app(config: Config, app: Flask, postgres_server: postgres.Server) -> Flask:
+    with app.app_context():
+        db.engine.dispose()  # a database in use cannot serve as a template
+    url = postgres_server.create_database("imports", template="carillon_test")
+    return create_app(replace(config, database_url=url))
+
+
+@pytest.fixture
+def workspace(import_app: Flask) -> Iterator[Workspace]:
+    with import_app.app_context():
+        yield factories.workspace()
+        db.session.remove()
+        db.engine.dispose()
