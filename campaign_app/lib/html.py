@@ -170,8 +170,10 @@ def _clean_fragment(masks: Masks, fragment: str) -> str:
     cleaned = _CLEANER.clean(masks.as_comments(fragment))
     if "<tbody" not in fragment.lower():
         # The parser puts one in, after a {% for %} that belongs to the rows.
-        cleaned = re.sub(r"((?:<!--[^>]*-->\s*)+)<tbody>", r"<tbody>\1", cleaned)
-    return re.sub(r"<!--.*?-->", lambda match: _comment(masks, match[0]), cleaned, flags=re.DOTALL)
+        cleaned = masks.into_tbody(cleaned)
+    return TAG.sub(
+        lambda tag: _comment(masks, tag[0]) if tag[0].startswith("<!--") else tag[0], cleaned
+    )
 
 
 def _comment(masks: Masks, comment: str) -> str:

@@ -23,6 +23,7 @@ TAG = re.compile(
 """A comment, a raw text element or a tag. Always matches once begun, so a scan is linear."""
 
 _ROW_BEGINS = r"(?:\s*<(?:tbody|thead|tfoot|tr)\b[^>]*>)+\s*<t[dh]\b[^>]*>"
+_MOVES = 50
 _ROW_ENDS = r"</t[dh]>(?:\s*</(?:tbody|thead|tfoot|tr)>)+\s*"
 
 
@@ -55,12 +56,28 @@ class Masks:
             text, lambda part: self._pattern.sub(lambda match: f"<!--{match[0]}-->", part), str
         )
 
+    def into_tbody(self, text: str) -> str:
+        """The text with comments for Liquid moved from before a `<tbody>` to its beginning."""
+        parts = text.split("<tbody>")
+        for index, part in enumerate(parts[:-1]):
+            cut = self._before_trailing_words(part)
+            parts[index], parts[index + 1] = part[:cut], part[cut:] + parts[index + 1]
+        return "<tbody>".join(parts)
+
+    def _before_trailing_words(self, text: str) -> int:
+        end = len(text)
+        while True:
+            begin = text.rfind("<!--", 0, end)
+            if begin < 0 or not self.is_word(text[begin:end].rstrip()):
+                return end
+            end = begin
+
     def into_cells(self, text: str) -> str:
         """The masked text with the words between table rows moved into the nearest cell.
 
         Plain text is laid out cell by cell; what lies between rows would end up before the table.
         """
-        for _ in self._chunks:
+        for _ in self._chunks[:_MOVES]:
             moved = self._after_row.sub(self._backward, self._before_row.sub(self._forward, text))
             if moved == text:
                 break

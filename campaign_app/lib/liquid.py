@@ -26,6 +26,7 @@ from campaign_app.lib.liquid_syntax import (
     opens,
     reason,
     replace,
+    unclosed,
     unknown_filter,
 )
 
@@ -34,6 +35,10 @@ __all__ = ["Escape", "Field", "Island", "Segment", "Template", "compile", "unesc
 MAX_ISLANDS = 20
 """More than these are rendered together: each has its own allowance of processor time."""
 
+MAX_CHUNK = 1_000
+"""Characters in one merge field or tag."""
+
+_VERBATIM = re.compile(r"\{%-?\s*(raw|doc)\b")
 _PLAIN = re.compile(
     r"""\{\{\s*
     (?:attributes\[(?:"(?P<double>[^"\\]*)"|'(?P<single>[^'\\]*)')\]
@@ -132,7 +137,7 @@ def compile(text: str, *, escape: Escape = Escape.NONE) -> Template:  # noqa: A0
     source = text.replace("\r\n", "\n").replace("\r", "\n")
     if escape is Escape.HTML:
         source = unescape(source)
-    _refuse_raw(source)
+    _refuse_at_sight(source)
     segments = _plain_segments(source)
     if segments is not None:
         fields = frozenset(piece.name for piece in segments if isinstance(piece, Field))
@@ -156,13 +161,29 @@ def unescape(source: str) -> str:
     return replace(source, plain)
 
 
-def _refuse_raw(source: str) -> None:
-    # Python-Liquid's scanner knows these two itself, whatever tags are allowed; "raw" would put
-    # out unescaped what the sanitiser took for a merge field.
-    found = re.search(r"\{%-?\s*(raw|doc)\b", source)
-    if found:
-        where = line(source, found.start())
-        raise Invalid(f"Line {where}: {{% {found[1]} %}} cannot be used here. Remove it.")
+def _refuse_at_sight(source: str) -> None:
+    """Refuse what must not get as far as Python-Liquid.
+
+    Its scanner takes minutes over many braces left open or blanks within them. And it knows "raw"
+    and "doc" itself, whatever tags are allowed: "raw" would put out unescaped what the sanitiser
+    took for a merge field.
+    """
+    index = unclosed(source)
+    if index is not None:
+        raise Invalid(
+            f"Line {line(source, index)}: a merge field or tag is opened but not closed. "
+            "End it with }} or %}."
+        )
+    for chunk in chunks(source):
+        if len(chunk.text) > MAX_CHUNK:
+            raise Invalid(
+                f"Line {line(source, chunk.start)}: a merge field or tag is longer than "
+                f"{MAX_CHUNK} characters. Shorten it."
+            )
+        verbatim = _VERBATIM.match(chunk.text)
+        if verbatim:
+            where = line(source, chunk.start)
+            raise Invalid(f"Line {where}: {{% {verbatim[1]} %}} cannot be used here. Remove it.")
 
 
 def _plain_segments(source: str) -> tuple[Segment, ...] | None:
@@ -175,10 +196,7 @@ def _plain_segments(source: str) -> tuple[Segment, ...] | None:
             return None
         segments += (source[done : chunk.start], field)
         done = chunk.end
-    rest = source[done:]
-    if "{{" in rest or "{%" in rest:
-        return None  # never closed: the parser says where
-    return (*segments, rest)
+    return (*segments, source[done:])
 
 
 def _field(chunk: str) -> Field | None:

@@ -51,6 +51,17 @@ def replace(source: str, write: Callable[[Chunk], str]) -> str:
     return "".join((*parts, source[done:]))
 
 
+def unclosed(source: str) -> int | None:
+    """Where a merge field or tag begins that never ends, or None."""
+    done = 0
+    for chunk in (*chunks(source), Chunk("", len(source), len(source))):
+        opener = _OPENER.search(source, done, chunk.start)
+        if opener and opener.end() < chunk.start:
+            return opener.start()
+        done = chunk.end
+    return None
+
+
 def opens(chunk: str) -> int:
     """1 for a tag that begins a block, -1 for one that ends it, else 0."""
     match = _BLOCK.match(chunk)
@@ -91,8 +102,6 @@ def unknown_filter(name: str, source: str, index: int, known: Iterable[str]) -> 
 
 def _remedy(chunk: str, why: str, tags: Iterable[str]) -> str:
     shown = chunk if len(chunk) <= _SHOWN else f"{chunk[: _SHOWN - 1]}…"
-    if not chunk:
-        return "a merge field or tag is opened but not closed. End it with }} or %}."
     if chunk.startswith("{{"):
         return _field_remedy(chunk, shown, why)
     if why.startswith("unexpected tag") and opens(chunk) < 0:
