@@ -6,11 +6,15 @@ messages. A crash leaves nothing behind, and the next tick plans again.
 
 from __future__ import annotations
 
-from sqlalchemy import select, text
+from psycopg2.errors import SerializationFailure
+from sqlalchemy import column, func, insert, select, table, text
+from sqlalchemy.exc import OperationalError
 
 from campaign_app.extensions import db
-from campaign_app.models.campaigns import Campaign, CampaignStatus, Link
+from campaign_app.models.campaigns import LIVE, Campaign, Link
 from campaign_app.sending.compose import links_in
+from campaign_app.sending.troubles import Ref
+from campaign_app.services import audience
 from campaign_app.services.regroup import BATCH_SIZE
 
 PLAN_LOCK = 7_203_312
@@ -18,31 +22,7 @@ PLAN_LOCK = 7_203_312
 
 _LOCK = text("SELECT pg_try_advisory_xact_lock(:class, CAST(:campaign AS int))")
 _AUDIENCE = text(
-    """
-    CREATE TEMPORARY TABLE audience ON COMMIT DROP AS
-    SELECT r.id AS recipient_id, r.email AS address, chosen.times,
-           r.status IN ('unsubscribed', 'complained') AS opted_out,
-           r.status = 'bounced' OR s.id IS NOT NULL AS suppressed
-    FROM (
-        SELECT gm.recipient_id, count(*) AS times FROM group_members gm
-        WHERE gm.workspace_id = :workspace AND gm.group_id IN (
-            SELECT group_id FROM campaign_groups
-            WHERE workspace_id = :workspace AND campaign_id = :campaign
-            UNION SELECT own_group_id FROM campaigns
-            WHERE workspace_id = :workspace AND id = :campaign AND own_group_id IS NOT NULL)
-        GROUP BY gm.recipient_id) AS chosen
-    JOIN recipients r ON r.id = chosen.recipient_id AND r.workspace_id = :workspace
-    LEFT JOIN suppressions s ON s.workspace_id = :workspace AND s.email = r.email
-    """
-)
-_SUMS = text(
-    """
-    SELECT COALESCE(sum(times - 1), 0) AS duplicate,
-           count(*) FILTER (WHERE opted_out) AS unsubscribed,
-           count(*) FILTER (WHERE suppressed AND NOT opted_out) AS suppressed,
-           count(*) FILTER (WHERE NOT opted_out AND NOT suppressed) AS total
-    FROM audience
-    """
+    "CREATE TEMPORARY TABLE audience (recipient_id bigint, address text) ON COMMIT DROP"
 )
 _BATCHES = text(
     """
@@ -57,7 +37,7 @@ _MESSAGES = text(
     SELECT c.workspace_id, c.id, a.recipient_id, b.id, a.address
     FROM campaigns c,
          (SELECT recipient_id, address, (row_number() OVER () - 1) / :size AS n
-          FROM audience WHERE NOT opted_out AND NOT suppressed) AS a
+          FROM audience) AS a
     JOIN (SELECT id, row_number() OVER (ORDER BY id) - 1 AS n
           FROM batches WHERE campaign_id = :campaign) AS b USING (n)
     WHERE c.id = :campaign
@@ -77,23 +57,31 @@ _PLANNED = text(
 def plan(campaign_id: int) -> int | None:
     """Plan a started campaign and commit; gives how many messages it has.
 
-    None when there is nothing to plan: it is planned already, another planner has it, or it was
-    cancelled meanwhile.
+    None when there is nothing to plan: it is planned already, another planner has it, or somebody
+    changed it meanwhile, and the next round asks again.
     """
+    db.session.rollback()  # whatever was read before belongs to another snapshot
+    # One snapshot for all statements, so that the numbers left out and the messages add up.
+    db.session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
     db.session.execute(text("SET LOCAL statement_timeout = 0"))
-    if not db.session.scalar(_LOCK, {"class": PLAN_LOCK, "campaign": campaign_id % 2**31}):
+    total = None
+    try:
+        total = _plan_locked(campaign_id)
+        if total is not None:
+            db.session.commit()
+    except OperationalError as error:
+        if not isinstance(error.orig, SerializationFailure):
+            raise
+        total = None
+    finally:
         db.session.rollback()
-        return None
-    campaign = _unplanned(campaign_id)
-    if campaign is None:
-        db.session.rollback()
-        return None
-    total = _fill(campaign)
-    if total is None:
-        db.session.rollback()
-        return None
-    db.session.commit()
     return total
+
+
+def _plan_locked(campaign_id: int) -> int | None:
+    lock = {"class": PLAN_LOCK, "campaign": campaign_id % 2**31}
+    campaign = _unplanned(campaign_id) if db.session.scalar(_LOCK, lock) else None
+    return _fill(campaign) if campaign else None
 
 
 def _unplanned(campaign_id: int) -> Campaign | None:
@@ -102,35 +90,47 @@ def _unplanned(campaign_id: int) -> Campaign | None:
         .where(
             Campaign.id == campaign_id,
             Campaign.planned_at.is_(None),
-            Campaign.status.in_((CampaignStatus.SENDING, CampaignStatus.PAUSED)),
+            Campaign.status.in_(LIVE),
         )
         .execution_options(all_workspaces=True)  # the planner serves every workspace
     ).one_or_none()
 
 
 def _fill(campaign: Campaign) -> int | None:
-    whose = {"workspace": campaign.workspace_id, "campaign": campaign.id}
+    workspace = Ref(campaign.workspace_id)
+    left_out = audience.preview(workspace, campaign)
+    total = _freeze_audience(workspace, campaign)
     _number_links(campaign)
-    db.session.execute(_AUDIENCE, whose)
-    db.session.execute(text("ANALYZE audience"))
-    sums = dict(db.session.execute(_SUMS).one()._mapping)  # noqa: SLF001  the documented name
-    if sums["total"]:
-        shape = whose | {"size": BATCH_SIZE, "total": sums["total"], "sender": campaign.sender_id}
-        db.session.execute(_BATCHES, shape)
-        db.session.execute(_MESSAGES, whose | {"size": BATCH_SIZE})
+    if total:
+        shape = {"size": BATCH_SIZE, "workspace": workspace.id, "campaign": campaign.id}
+        db.session.execute(_BATCHES, shape | {"total": total, "sender": campaign.sender_id})
+        db.session.execute(_MESSAGES, shape)
     # Last, so that the campaign's row is locked for a moment only and a pause never waits for us.
-    won = db.session.scalar(_PLANNED, {"campaign": campaign.id, **sums})
-    return None if won is None else int(sums["total"])
+    won = db.session.scalar(
+        _PLANNED,
+        {
+            "campaign": campaign.id,
+            "total": total,
+            "duplicate": left_out.duplicates,
+            "unsubscribed": left_out.unsubscribed,
+            "suppressed": left_out.suppressed,
+        },
+    )
+    return None if won is None else total
+
+
+def _freeze_audience(workspace: Ref, campaign: Campaign) -> int:
+    """Copy the audience into a table of this transaction; gives its size."""
+    db.session.execute(_AUDIENCE)
+    frozen = table("audience", column("recipient_id"), column("address"))
+    members = audience.members(workspace, campaign)
+    db.session.execute(insert(frozen).from_select(["recipient_id", "address"], members))
+    db.session.execute(text("ANALYZE audience"))
+    return db.session.scalar(select(func.count()).select_from(frozen)) or 0
 
 
 def _number_links(campaign: Campaign) -> None:
+    whose = {"workspace_id": campaign.workspace_id, "campaign_id": campaign.id}
     for number, url in enumerate(links_in(campaign.html), start=1):
-        db.session.add(
-            Link(
-                workspace_id=campaign.workspace_id,
-                campaign_id=campaign.id,
-                number=number,
-                url=url,
-            )
-        )
+        db.session.add(Link(**whose, number=number, url=url))
     db.session.flush()

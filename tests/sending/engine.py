@@ -12,7 +12,8 @@ from sqlalchemy import text
 from campaign_app.extensions import db
 from campaign_app.lib.secrets import Vault
 from campaign_app.lib.signing import Signer
-from campaign_app.models.campaigns import Campaign, CampaignStatus
+from campaign_app.models.campaigns import Campaign, CampaignGroup, CampaignStatus
+from campaign_app.models.recipients import Group
 from campaign_app.models.senders import Sender
 from campaign_app.sending import dispatch, plan
 from campaign_app.sending.deliver import End, drain
@@ -24,6 +25,11 @@ from tests.smtp_sink import SmtpSink
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
 
+@dataclass(frozen=True)
+class _Ref:
+    id: int
+
+
 @dataclass
 class Engine:
     """A campaign under way, its sender's sink, and the handles to move it."""
@@ -31,6 +37,14 @@ class Engine:
     campaign: Campaign
     sender: Sender
     workshop: Workshop
+
+    @property
+    def workspace(self) -> _Ref:
+        return _Ref(self.campaign.workspace_id)
+
+    def add_group(self, group: Group) -> None:
+        ids = {"workspace_id": self.workspace.id, "campaign_id": self.campaign.id}
+        factories.save(CampaignGroup(**ids, group_id=group.id))
 
     def plan(self) -> int | None:
         return plan.plan(self.campaign.id)
@@ -49,7 +63,7 @@ class Engine:
 
     def counts(self) -> progress.Counts:
         self.refresh()
-        return progress.counts(_Ref(self.campaign.workspace_id), [self.campaign])[self.campaign.id]
+        return progress.counts(self.workspace, [self.campaign])[self.campaign.id]
 
     def refresh(self) -> None:
         """See what the engine has committed."""
@@ -77,11 +91,6 @@ class Engine:
             text("UPDATE messages SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL")
         )
         db.session.commit()
-
-
-@dataclass(frozen=True)
-class _Ref:
-    id: int
 
 
 def start(sink: SmtpSink, folder: Path, *, people: int = 3, **sender: object) -> Engine:

@@ -102,3 +102,28 @@ def test_whoever_opts_out_during_the_campaign_is_skipped(live_app: Flask, tmp_pa
         engine.run()
     assert engine.statuses() == {"sent": 2, "skipped": 1}
     assert "p1@example.com" not in [record.rcpt for record in sink.accepted]
+
+
+def test_the_audience_is_counted_and_frozen_at_the_start(live_app: Flask, tmp_path: Path):
+    with SmtpSink() as sink:
+        engine = start(sink, tmp_path)
+        workspace = engine.workspace
+        twice = factories.recipient(workspace, email="twice@example.com")
+        gone = factories.recipient(workspace, email="gone@example.com", status="unsubscribed")
+        bad = factories.recipient(workspace, email="bad@example.com")
+        factories.save(Suppression(workspace_id=workspace.id, email=bad.email))
+        for members in ([twice], [twice, gone, bad]):
+            engine.add_group(factories.group(workspace, members=members))
+        engine.run()
+    engine.refresh()
+    campaign = engine.campaign
+    assert (campaign.total, campaign.left_out_duplicate) == (4, 1)
+    assert (campaign.left_out_unsubscribed, campaign.left_out_suppressed) == (1, 1)
+    assert len(sink.accepted) == 4
+
+
+def test_planning_twice_makes_no_message_twice(live_app: Flask, tmp_path: Path):
+    with SmtpSink() as sink:
+        engine = start(sink, tmp_path)
+        assert (engine.plan(), engine.plan()) == (3, None)
+    assert engine.statuses() == {"pending": 3}
