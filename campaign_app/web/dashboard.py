@@ -1,11 +1,83 @@
-"""Stub: to be replaced."""
+"""The first page: how the workspace is doing, and what every page's top bar wants to know."""
 
-from flask import Blueprint, render_template
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from flask import Blueprint, g, render_template, request
+from werkzeug.wrappers import Response
+
+from campaign_app.services import audit, dashboard
+from campaign_app.services.dashboard import Overview, Performance
+from campaign_app.web import live_answer, moments
+from campaign_app.web.campaign_figures import share
 
 bp = Blueprint("dashboard", __name__, url_prefix="")
+
+LOG_LINES = 12
 
 
 @bp.get("/")
 def index() -> str:
-    """Nothing yet."""
-    return render_template("base.html")
+    """The dashboard; or its lists alone, when a script asks for them."""
+    found = dashboard.performances(g.workspace, now=moments.here())
+    lists = {
+        "top": dashboard.top(found),
+        "week": dashboard.this_week(found, midnight=moments.midnight()),
+        "activity": audit.recent(g.workspace, limit=LOG_LINES),
+    }
+    if request.headers.get("HX-Target") == "lists":
+        return render_template("dashboard/_lists.html", **lists)
+    return render_template(
+        "dashboard/index.html",
+        figures=_figures(dashboard.overview(g.workspace, midnight=moments.midnight())),
+        steps=dashboard.steps(g.workspace),
+        timeline=_timeline(found),
+        **lists,
+    )
+
+
+@bp.get("/live.json")
+def live() -> Response:
+    """The figures of today and overall, and what is being sent, every five seconds."""
+    overview = dashboard.overview(g.workspace, midnight=moments.midnight())
+    return live_answer.answer(_figures(overview))
+
+
+@bp.get("/timeline.json")
+def timeline() -> Response:
+    """The last seven days."""
+    found = dashboard.performances(g.workspace, now=moments.here())
+    return live_answer.answer({"timeline": _timeline(found)})
+
+
+def _figures(overview: Overview) -> dict[str, Any]:
+    return {
+        "sending": {**asdict(overview.sending), "percent": overview.sending.percent},
+        "today": asdict(overview.today),
+        "overall": asdict(overview.overall),
+        "pending": overview.pending,
+        "rates": {
+            "opened_today": share(overview.today.opened, overview.today.sent),
+            "opened": share(overview.overall.opened, overview.overall.sent),
+            "failed": share(
+                overview.overall.failed, overview.overall.sent + overview.overall.failed
+            ),
+        },
+        "stamp": f"{overview.last_entry}.{overview.overall.sent}.{overview.overall.opened}",
+    }
+
+
+def _timeline(found: Sequence[Performance]) -> dict[str, Any]:
+    days = dashboard.timeline(found, midnight=moments.midnight())
+    return {
+        "labels": [f"{day.date:%a} {day.date.day} {day.date:%b}" for day in days],
+        "bars": {"label": "Sent", "values": [day.sent for day in days], "color": "blue"},
+        "line": {
+            "label": "Open rate",
+            "values": [day.open_rate for day in days],
+            "color": "green",
+        },
+    }

@@ -39,6 +39,18 @@ document.addEventListener("htmx:configRequest", (event) => {
 
 document.addEventListener("htmx:afterSettle", () => start(document));
 
+/* A morph must not touch what charts.js has drawn: its canvas carries its size, its table the figures. */
+function keepsCharts(node) {
+  return !node.parentElement?.matches("[data-chart]") || node.nodeName === "SCRIPT";
+}
+
+if (window.Idiomorph) {
+  Object.assign(window.Idiomorph.defaults.callbacks, {
+    beforeNodeMorphed: keepsCharts,
+    beforeNodeRemoved: keepsCharts,
+  });
+}
+
 for (const type of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
   document.addEventListener(type, () => toasts.toast("That did not work. Please try again.", "danger"));
 }

@@ -9,6 +9,8 @@
  *   data-live-title="path"            sets the title (for explanations)
  *   data-chart-live="path"            feeds a chart (charts.js)
  *   data-live-reload="status"         morphs the page's <main> when this value changes
+ *   data-live-refresh="counts.done"   sends the element a `refresh` event when this value changes, for
+ *                                     hx-trigger; never under a pointer or a focus: somebody reads there
  *
  * Each answer is also announced as a `live:data` event on the element, for everything else.
  */
@@ -131,6 +133,7 @@ export function show(root, data) {
   each("data-live-show", (element, value) => element.toggleAttribute("hidden", !value));
   each("data-live-hide", (element, value) => element.toggleAttribute("hidden", Boolean(value)));
   each("data-live-reload", (element, value) => reloadWhenChanged(element, String(value)));
+  each("data-live-refresh", (element, value) => refreshWhenChanged(element, String(value)));
 }
 
 function reloadWhenChanged(element, value) {
@@ -138,6 +141,13 @@ function reloadWhenChanged(element, value) {
   element.dataset.liveSeen = value;
   if (before === undefined || before === value || !window.htmx) return;
   window.htmx.ajax("GET", window.location.href, { target: "#main", select: "#main", swap: "morph:outerHTML" });
+}
+
+function refreshWhenChanged(element, value) {
+  const before = element.dataset.liveSeen;
+  if (before !== undefined && before !== value && element.matches(":hover, :focus-within")) return;
+  element.dataset.liveSeen = value;
+  if (before !== undefined && before !== value) window.htmx?.trigger(element, "refresh");
 }
 
 const latest = new WeakMap();
