@@ -81,6 +81,7 @@ def campaign_to_send(workspace: HasId, *, user: User) -> Campaign:
         return latest
     copy = campaigns.duplicate(workspace, latest, user=user)
     copy.name = CAMPAIGN
+    db.session.flush()  # its start reads the row again
     return copy
 
 
