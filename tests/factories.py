@@ -116,3 +116,18 @@ def message(campaign: Campaign, recipient: Recipient, **values: Any) -> Message:
             **{**defaults, **values},
         )
     )
+
+
+def crowd(workspace: Workspace, size: int) -> Group:
+    """A group of `size` recipients, p0@example.com, p1@…, made at once."""
+    row = group(workspace)
+    people = [
+        Recipient(workspace_id=workspace.id, email=f"p{n}@example.com", name=f"Person {n}")
+        for n in range(size)
+    ]
+    db.session.add_all(people)
+    db.session.flush()
+    ids = {"workspace_id": workspace.id, "group_id": row.id}
+    db.session.add_all(GroupMember(**ids, recipient_id=person.id) for person in people)
+    db.session.commit()
+    return row

@@ -97,11 +97,7 @@ def start(sink: SmtpSink, folder: Path, *, people: int = 3, **sender: object) ->
     """A started campaign to `people` recipients p0@example.com, p1@…, by a sender at the sink."""
     workspace = factories.workspace()
     account = factories.sender(workspace, port=sink.port, **sender)
-    members = [
-        factories.recipient(workspace, email=f"p{n}@example.com", name=f"Person {n}")
-        for n in range(people)
-    ]
-    group = factories.group(workspace, members=members)
+    group = factories.crowd(workspace, people)
     campaign = factories.campaign(
         workspace,
         groups=[group],
