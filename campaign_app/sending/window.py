@@ -36,8 +36,7 @@ from campaign_app.sending.wire import Wire, WireError
 DOT = b".\r\n"
 RSET = b"RSET\r\n"
 
-_ASCII_PATH = re.compile(r"[!-;=?-~]*")
-_UTF8_PATH = re.compile(r"[!-;=?-~\x80-\U0010ffff]*")
+_PATH = re.compile(r"[!-;=?-~\x80-\U0010ffff]*")  # no space, no control character, no < or >
 
 
 @dataclass(slots=True)
@@ -87,12 +86,13 @@ class WindowRun:
 
     def _fault_of(self, message: Outgoing) -> Outcome | None:
         """The refusal of a message that must not reach the wire: it would change the protocol."""
-        path = _UTF8_PATH if "SMTPUTF8" in self.extensions else _ASCII_PATH
-        data = message.data
-        if not path.fullmatch(message.rcpt_to) or not message.rcpt_to:
-            code, text, phase = 553, "5.1.3 The server cannot be given this address", Phase.RCPT
-        elif not path.fullmatch(message.mail_from):
-            code, text, phase = 553, "5.1.7 The server cannot be given this sender", Phase.MAIL
+        rcpt, data = message.rcpt_to, message.data
+        if not _PATH.fullmatch(rcpt) or not rcpt:
+            code, text, phase = 553, "5.1.3 This is not an e-mail address", Phase.RCPT
+        elif not rcpt.isascii() and "SMTPUTF8" not in self.extensions:
+            code, text, phase = 553, "5.6.7 The server takes no international address", Phase.RCPT
+        elif not _PATH.fullmatch(message.mail_from):
+            code, text, phase = 553, "5.1.7 The sender is not an e-mail address", Phase.MAIL
         elif not data.endswith(b"\r\n") or b"\r\n.\r\n" in data or data.startswith(DOT):
             code, text, phase = 554, "5.6.0 The message is malformed", Phase.BODY
         else:
