@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, Engine, or_, select, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.elements import ColumnElement
 
 from campaign_app.lib.clock import now
 from campaign_app.models.imports import Import, ImportState
 
-STALE_SECONDS = 60
-"""A worker that has not reported for so long is dead: a batch takes a second."""
+STALE_SECONDS = 45
+"""A worker that has not reported for so long is dead."""
+BEAT_SECONDS = 10
 
 
 class LostClaimError(Exception):
@@ -47,6 +52,28 @@ def report(connection: Connection, import_id: int, token: str, **values: object)
     if row is None:
         raise LostClaimError
     return bool(row.stop_requested)
+
+
+@contextmanager
+def kept_alive(engine: Engine, import_id: int, token: str) -> Iterator[None]:
+    """Report every ten seconds meanwhile: a great workbook is silent for a minute at first."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(BEAT_SECONDS):
+            try:
+                with engine.begin() as connection:
+                    report(connection, import_id, token)
+            except (LostClaimError, SQLAlchemyError):
+                return  # the job itself meets the same, and knows what to do
+
+    thread = threading.Thread(target=beat, name="import-heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def abandoned(connection: Connection) -> list[int]:

@@ -76,15 +76,16 @@ def preview(path: Path, dialect: Dialect) -> Preview:
 
 
 def _detect_sheet(path: Path) -> Dialect:
-    """The first sheet with an address in it, or the first one."""
-    sheets = excel.sheet_names(path)
-    chosen = sheets[0]
-    for sheet in sheets[:SHEETS_TRIED]:
+    """The first sheet with an address in it, or the first one. Each look parses a whole sheet."""
+    found: list[Dialect] = []
+    for sheet in excel.sheet_names(path)[:SHEETS_TRIED]:
         with open_rows(path, Dialect(Kind.EXCEL, sheet=sheet)) as rows:
-            if any(map(dialects.has_address, rows.head(limits.PREVIEW_ROWS))):
-                chosen = sheet
-                break
-    return with_header(path, Dialect(Kind.EXCEL, sheet=chosen))
+            head = rows.head(limits.PREVIEW_ROWS)
+        dialect = Dialect(Kind.EXCEL, sheet=sheet, header_row=dialects.header_row_of(head))
+        if any(map(dialects.has_address, head)):
+            return dialect
+        found.append(dialect)
+    return found[0]
 
 
 def _first_text(path: Path, encoding: str) -> str:

@@ -10,14 +10,15 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, delete, func, select
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from campaign_app.extensions import db
-from campaign_app.imports import claims, mapping, merge
+from campaign_app.imports import claims, mapping, merge, uploads
 from campaign_app.imports.ahead import one_ahead
 from campaign_app.imports.claims import LostClaimError
 from campaign_app.imports.dialects import Dialect
@@ -33,6 +34,7 @@ from campaign_app.services import audit, recipient_filter
 
 BATCH_ROWS = 10_000
 """A quarter of a second: the step in which progress shows and a stop bites; 30 MB of memory."""
+KEEP_UPLOADS = timedelta(days=7)
 COUNTS = ("rows", "new", "updated", "unchanged", "duplicates", "invalid", "suppressed")
 OUR_FAULT = (
     "Something went wrong on our side, and the import was halted. Start it again: nobody is added"
@@ -55,7 +57,8 @@ def run(import_id: int, *, state_path: Path) -> bool:
             return False
         job = _Job(connection, import_id, token, state_path)
         try:
-            job.work()
+            with claims.kept_alive(db.engine, import_id, token):
+                job.work()
         except LostClaimError:
             connection.rollback()
             log.warning("import taken over", import_id=import_id)
@@ -73,6 +76,15 @@ def abandoned() -> list[int]:
     """The ids of imports that no worker has, though one should."""
     with db.engine.connect() as connection:
         return claims.abandoned(connection)
+
+
+def tidy(state_path: Path) -> None:
+    """Remove uploads that nobody has started within a week, and their files."""
+    old = (Import.state == ImportState.UPLOADED, Import.created_at < now() - KEEP_UPLOADS)
+    with db.engine.begin() as connection:
+        keys = connection.scalars(delete(Import).where(*old).returning(Import.storage_key)).all()
+    for key in keys:
+        uploads.discard(state_path, key)
 
 
 class _Job:
@@ -109,6 +121,7 @@ class _Job:
             self._finish(ImportState.STOPPED)
         else:
             self._finish(ImportState.DONE, bytes_read=row.size)
+            uploads.discard(self._state_path, row.storage_key)
         _note(row.workspace_id, self._id)
 
     def fail(self, message: str) -> None:

@@ -185,10 +185,8 @@ def group_choices(workspace: HasId) -> Sequence[Group]:
 
 
 def own_groups(workspace: HasId, group_ids: Sequence[int]) -> list[int]:
-    """Those of the ids that are groups of this workspace."""
-    query = select(Group.id).where(
-        Group.workspace_id == workspace.id, Group.id.in_(group_ids), Group.hidden.is_(False)
-    )
+    """Those of the ids that are groups of this workspace, campaigns' hidden ones included."""
+    query = select(Group.id).where(Group.workspace_id == workspace.id, Group.id.in_(group_ids))
     return list(db.session.scalars(query.order_by(Group.id)))
 
 

@@ -42,7 +42,8 @@ def run_import(import_id: int) -> None:
 
 @shared_task(name="jobs.sweep_imports")
 def sweep_imports() -> None:
-    """Ring again for imports whose doorbell was lost or whose worker died."""
+    """Ring again for imports whose doorbell was lost or whose worker died; tidy up."""
+    run.tidy(current_app.extensions["carillon_config"].state_path)
     for import_id in run.abandoned():
         ring_import(import_id)
 

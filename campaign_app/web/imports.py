@@ -198,7 +198,8 @@ def _choose_and_start(row: Import, dialect: Dialect, chosen: list[Column]) -> No
 
 def _chosen_groups() -> list[int]:
     """The ticked groups, and the new one if a name was given."""
-    chosen = request.form.getlist("group_ids", type=int)
+    shown = {group.id for group in imports.group_choices(g.workspace)}
+    chosen = [one for one in request.form.getlist("group_ids", type=int) if one in shown]
     name = request.form.get("new_group", "").strip()
     return [*chosen, imports.group_called(g.workspace, name)] if name else chosen
 

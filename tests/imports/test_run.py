@@ -138,10 +138,34 @@ def test_a_hundred_thousand_rows_arrive_with_repeats_across_batches(workspace, t
     row = done(waiting(workspace, tmp_path, content), tmp_path)
     assert counts(row) == {"rows": 100_000, "new": 95_000, "duplicates": 5_000}
     assert people(workspace)["user4999@x.com"].attributes == {"plz": "099999"}
+
+
+def test_the_same_file_again_changes_only_what_it_repeats(workspace, tmp_path):
+    lines = [f"user{n % 11_000}@x.com,{n}" for n in range(12_000)]
+    content = "\n".join(["email,number", *lines])
+    done(waiting(workspace, tmp_path, content), tmp_path)
     again = done(waiting(workspace, tmp_path, content), tmp_path)
     assert counts(again) == {
-        "rows": 100_000, "updated": 5_000, "unchanged": 90_000, "duplicates": 5_000
+        "rows": 12_000, "updated": 1_000, "unchanged": 10_000, "duplicates": 1_000
     }  # fmt: skip
+
+
+def test_the_file_goes_when_it_is_imported_and_an_upload_that_nobody_wants_after_a_week(
+    workspace, tmp_path
+):
+    (tmp_path / "uploads").mkdir()
+    for name in ("done", "old", "young"):
+        files.written(tmp_path, "email\na@x.com\n").rename(tmp_path / "uploads" / name)
+    old = clock.now() - timedelta(days=8)
+    idle = {"state": ImportState.UPLOADED}
+    waiting(workspace, tmp_path, "email\na@x.com\n", storage_key="uploads/young", **idle)
+    waiting(
+        workspace, tmp_path, "email\na@x.com\n", storage_key="uploads/old", created_at=old, **idle
+    )
+    import_id = waiting(workspace, tmp_path, "email\na@x.com\n", storage_key="uploads/done")
+    done(import_id, tmp_path)
+    run.tidy(tmp_path)
+    assert [path.name for path in (tmp_path / "uploads").iterdir()] == ["young"]
 
 
 def test_excel_is_imported_like_csv(workspace, tmp_path):

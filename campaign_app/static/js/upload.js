@@ -107,6 +107,11 @@ function prepare(form) {
   form.addEventListener("submit", (event) => {
     if (!input.files.length) return;
     event.preventDefault();
+    const limit = Number(form.dataset.maxBytes) || Infinity;
+    if (input.files[0].size > limit) {
+      toast(`This file is larger than ${size(limit)}, which is all this server accepts. Split it in two.`, "danger");
+      return;
+    }
     send(form);
   });
 }
