@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from campaign_app.extensions import db, limiter
 from campaign_app.lib import address
-from campaign_app.lib.errors import Invalid, Unavailable
+from campaign_app.lib.errors import Conflict, Invalid, Unavailable
 from campaign_app.models.senders import Sender
 from campaign_app.sending import probe
 from campaign_app.sending.handover import Outgoing, TransportError
@@ -24,6 +24,7 @@ bp = Blueprint("senders", __name__, url_prefix="/senders")
 
 TESTS = "20 per 10 minutes"
 """A test connects wherever the sender points: nobody may look for open ports with it."""
+WAIT = "Those were many tests in a short time. Wait ten minutes, then try again."
 PHASES = {
     "connect": "while connecting",
     "auth": "while logging in",
@@ -77,11 +78,16 @@ def edit(sender_id: int) -> Response | str | tuple[str, int]:
 
 
 @bp.post("/<int:sender_id>/delete")
-def delete(sender_id: int) -> Response:
-    """Delete a sender that nothing live uses."""
+def delete(sender_id: int) -> Response | tuple[str, int]:
+    """Delete a sender that nothing live uses; else say on its page why not."""
     sender = senders.get(g.workspace, sender_id)
     name = sender.name
-    senders.delete(g.workspace, sender, user=g.user)
+    try:
+        senders.delete(g.workspace, sender, user=g.user)
+    except Conflict as error:
+        db.session.rollback()
+        flash(error.message, "danger")
+        return _sender_page(sender), error.status
     db.session.commit()
     flash(f"“{name}” is deleted.", "success")
     return redirect(url_for("senders.index"))
@@ -99,7 +105,7 @@ def resume(sender_id: int) -> Response:
 
 
 @bp.post("/<int:sender_id>/test")
-@limiter.limit(TESTS, key_func=lambda: str(current_user.get_id()))
+@limiter.limit(TESTS, key_func=lambda: str(current_user.get_id()), error_message=WAIT)
 def test(sender_id: int) -> str:
     """Send one e-mail and show what the server literally said."""
     sender = senders.get(g.workspace, sender_id)

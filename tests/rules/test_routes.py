@@ -118,6 +118,25 @@ def test_every_parameter_has_a_row_to_try(app: Flask):
     assert not unknown, f"Say in FACTORIES how to make them: {unknown}"
 
 
+def test_every_form_needs_the_token_of_its_page(app: Flask, alice: Person):
+    """Cross-site request forgery: a POST from elsewhere carries the cookie, not the token."""
+    values = {**dict.fromkeys(FACTORIES, 1), **CHOICES}
+    pages = {blueprint.name for blueprint in (*GUARDED, *OPEN)}
+    posts = [rule for rule in app.url_map.iter_rules() if behind(rule) in pages]
+    app.config["WTF_CSRF_ENABLED"] = True
+    try:
+        taken = [
+            f"{method} {path} → {status}"
+            for rule in posts
+            for method, path in paths(app, rule, values)
+            if method != "GET"
+            and (status := alice.client.open(path, method=method).status_code) != 400
+        ]
+    finally:
+        app.config["WTF_CSRF_ENABLED"] = False
+    assert not taken, f"Only public one-click routes may be exempt: {taken}"
+
+
 def test_a_stranger_finds_nothing_of_alices(app: Flask, alice: Person, charlie: Person):
     ids = {name: make(alice) for name, make in FACTORIES.items()}
     seen = []
