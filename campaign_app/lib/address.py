@@ -126,6 +126,8 @@ def _problem(text: str) -> str:
 
 def _detail(text: str) -> str:
     local, _, name = text.lower().rpartition("@")
+    if len(local) > MAX_LOCAL:
+        return f"There are more than {MAX_LOCAL} characters before the @."
     if not local.isascii():
         return (
             "Letters with accents before the @ do not arrive at most servers: check the spelling."
