@@ -67,9 +67,10 @@ def paste(workspace: HasId, group: Group, *, text: str, user: User) -> Pasted:
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """The filled lines with their numbers; a line without names may hold several addresses."""
+    """The filled lines with their numbers; a line may hold several addresses."""
     for number, line in enumerate(text.splitlines(), start=1):
-        parts = [line] if "<" in line and line.count("@") == 1 else re.split(r"[;,]", line)
+        several = line.count("@") > 1
+        parts = re.split(r"[;,]", line) if several else [line.strip(" \t;,")]
         for part in parts:
             if part.strip():
                 yield number, part.strip()

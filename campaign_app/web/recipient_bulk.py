@@ -75,10 +75,15 @@ def _now(order: Order) -> None:
     changed = recipient_bulk.run(g.workspace, order, user=g.user)
     db.session.commit()
     people = f"{changed:,} {'recipient was' if changed == 1 else 'recipients were'}"
-    if changed:
-        flash(DONE[order.action].format(people), "success")
-    else:
+    rest = len(order.ids) - changed
+    if not changed:
         flash("Nothing to change: that is how it was already.", "info")
+    elif rest > 0:
+        flash(
+            f"{DONE[order.action].format(people)} The other {rest:,} stay as they were.", "success"
+        )
+    else:
+        flash(DONE[order.action].format(people), "success")
 
 
 def _later(order: Order) -> None:

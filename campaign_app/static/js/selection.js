@@ -3,6 +3,8 @@
  * asks what the pressed button's action needs to know. Listens on the document, so htmx may swap the list.
  */
 
+import "./dialogs.js";
+
 const ACTIONS = {
   join: { title: "Add {who} to a group", button: "Add" },
   leave: { title: "Remove {who} from a group", button: "Remove" },
@@ -83,10 +85,6 @@ document.addEventListener("show.bs.modal", (event) => {
     part.disabled = !needed;
     part.hidden = !needed;
   }
-});
-
-document.addEventListener("shown.bs.modal", (event) => {
-  event.target.querySelector(".modal-body :is(input, select):not([type=hidden], :disabled)")?.focus();
 });
 
 refresh(); // the browser may have kept boxes checked
