@@ -25,8 +25,12 @@ LINKS = "".join(
 )
 
 
-def html(size: int) -> str:
-    """About `size` bytes of HTML with three merge fields and five links."""
+def html(mail_size: int) -> str:
+    """HTML with three merge fields and five links that makes a mail of about `mail_size` bytes.
+
+    A mail holds it twice, as HTML and as text, both quoted-printable, and a kilobyte of headers.
+    """
+    size = (mail_size - 1_100) * 45 // 100
     head = "<html><body><h1>Good morning, {{ first_name | default: 'friend' }}!</h1>\n"
     tail = f"{LINKS}<p>Your plan: {{{{ plan }}}}</p></body></html>"
     fill = PARAGRAPH.replace("{{ city }}", "town")

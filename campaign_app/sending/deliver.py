@@ -17,20 +17,18 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from campaign_app.extensions import db
 from campaign_app.lib import logs
 from campaign_app.lib.errors import CarillonError, Invalid
-from campaign_app.models.campaigns import Campaign
 from campaign_app.models.senders import Sender, SenderState
-from campaign_app.sending import caps, marking, slots, stopping, troubles
+from campaign_app.sending import bookkeeping, caps, marking, pacing, slots, stopping, troubles
 from campaign_app.sending.claims import Claim, Turn, claim, give_back, open_window
 from campaign_app.sending.composition import Letters, letters
 from campaign_app.sending.handover import TransportError
 from campaign_app.sending.leases import Lease, LeaseLostError, heartbeat
 from campaign_app.sending.line import Line
-from campaign_app.sending.replies import Action, Scope, classify_error
+from campaign_app.sending.replies import STOP, Action, Scope, Verdict, classify_error
 from campaign_app.sending.results import FenceError, record
-from campaign_app.sending.throttle import Pace, sender_gap, take_turns
+from campaign_app.sending.throttle import take_turns
 from campaign_app.sending.verdicts import Judgement, judge
 from campaign_app.sending.workshop import Workshop
-from campaign_app.services import consent
 
 TURN_SECONDS = 30.0
 """A drain goes on longer than this only while nobody else waits for a worker."""
@@ -139,20 +137,9 @@ class Drain:
         judged = self._judgement
         if judged is None or self._claim is None:
             return
-        for batch_id in record(self._claim.held, sent=judged.sent, others=judged.others):
-            del self._claim.held[batch_id]
-        workspace = troubles.Ref(self._claim.workspace_id)
-        for message_id, words in judged.bounced.items():
-            consent.bounce(workspace, self._addresses[message_id], reason=words)
-        caps.give_back(sender, unused=judged.not_sent)
-        if judged.sent and sender.cooling_tier:
-            troubles.is_well(sender.id)
-        if judged.trouble and judged.trouble.scope != Scope.CONNECTION:
-            campaign_id = self._claim.campaign_id
-            troubles.act_on(
-                judged.trouble, judged.words, sender_id=sender.id, campaign_id=campaign_id
-            )
-        elif self._barren >= BARREN_WINDOWS:
+        bookkeeping.write_down(sender, self._claim, judged, self._addresses)
+        self._claim = self._claim if self._claim.held else None
+        if self._barren >= BARREN_WINDOWS and not judged.trouble:
             troubles.cool(sender.id, judged.words)
 
     def _reason_to_end(self, sender: Sender) -> End | None:
@@ -216,18 +203,18 @@ class Drain:
             self.line.connect(sender)
         except TransportError as error:
             verdict = classify_error(error)
-            self._rest(sender, error.message, stop=verdict.action == Action.STOP)
+            self._rest(sender, error.message, verdict)
             return False
         except CarillonError as error:
-            self._rest(sender, error.message, stop=True)
+            self._rest(sender, error.message, STOP)
             return False
         return True
 
-    def _rest(self, sender: Sender, words: str, *, stop: bool) -> None:
-        if stop:
+    def _rest(self, sender: Sender, words: str, verdict: Verdict) -> None:
+        if verdict.action == Action.STOP:
             troubles.stop(sender.id, words)
         else:
-            troubles.cool(sender.id, words)
+            troubles.cool(sender.id, words, seconds=verdict.wait_seconds)
         self._leave(End.WAITING)
 
     def _open_window(self, sender: Sender) -> list[Turn]:
@@ -259,7 +246,7 @@ class Drain:
 
     def _allowed(self, sender: Sender, most: int) -> tuple[int, float]:
         """How many messages may leave now, after sleeping the gap; or 0 and how long to wait."""
-        pace = self._pace(sender)
+        pace = pacing.of(sender, self._claim.campaign_id if self._claim else 0)
         if pace.gap:
             # No cap is touched while sleeping, and no connection of the database is held.
             self._commit_for(sender)
@@ -277,20 +264,6 @@ class Drain:
         if sender in db.session:
             db.session.expunge(sender)
         self._commit()
-
-    def _pace(self, sender: Sender) -> Pace:
-        campaign_id = self._claim.campaign_id if self._claim else 0
-        tpm = db.session.scalar(
-            select(Campaign.tpm).where(
-                Campaign.workspace_id == sender.workspace_id, Campaign.id == campaign_id
-            )
-        )
-        return Pace(
-            sender.id,
-            campaign_id,
-            sender_gap(delay_seconds=sender.delay_seconds, per_minute=sender.per_minute),
-            60 / tpm if tpm else 0.0,
-        )
 
     def _hand_over(self, turns: list[Turn]) -> None:
         if self._letters is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from campaign_app.lib import clock
@@ -22,6 +22,7 @@ from campaign_app.sending.results import Result
 
 BREAKS_BEFORE_TIERS = 3
 """Connections that may break in one message's own phase before it waits by the tiers."""
+STEP_ASIDE_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -81,8 +82,8 @@ def _refused(judgement: Judgement, outcome: Outcome, turn: Turn) -> None:
     phase, reply = outcome.phase or Phase.RCPT, outcome.reply or Reply(0, "")
     verdict = classify(phase, reply)
     if verdict.scope in (Scope.SENDER, Scope.CONNECTION):
-        # The recipient is not to blame: the message stays pending and costs no attempt.
         judgement.not_sent += 1
+        judgement.others.append(_not_to_blame(turn, verdict, phase, reply))
         _note_trouble(judgement, verdict, reply)
         return
     if verdict.action == Action.RETRY:
@@ -93,6 +94,17 @@ def _refused(judgement: Judgement, outcome: Outcome, turn: Turn) -> None:
         judgement.bounced[turn.message_id] = str(reply)
     if verdict.action == Action.PAUSE:
         _note_trouble(judgement, verdict, reply)
+
+
+def _not_to_blame(turn: Turn, verdict: Verdict, phase: Phase, reply: Reply) -> Result:
+    """The message stays pending and costs no attempt; it can never fail by this.
+
+    One that provokes such a reply again and again steps aside, or it would hold up all the others.
+    """
+    if turn.breaks + 1 < BREAKS_BEFORE_TIERS or verdict.action == Action.STOP:
+        return Result(turn.message_id, MessageStatus.PENDING, breaks=1)
+    wait = max(verdict.wait_seconds or 0.0, STEP_ASIDE_SECONDS)
+    return replace(_said(turn, MessageStatus.DEFERRED, phase, reply, wait=wait), attempts=0)
 
 
 def _note_trouble(judgement: Judgement, verdict: Verdict, reply: Reply) -> None:

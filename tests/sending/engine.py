@@ -85,6 +85,21 @@ class Engine:
         )
         return Counter(row.status for row in rows)
 
+    def set_status(self, status: str) -> None:
+        self._set("campaigns", self.campaign.id, "status", status)
+
+    def set_port(self, port: int) -> None:
+        self._set("senders", self.sender.id, "port", port)
+
+    def wake_sender(self) -> None:
+        """Let a cooling sender's time come."""
+        self._set("senders", self.sender.id, "state", "active")
+
+    def _set(self, table: str, row_id: int, column: str, value: object) -> None:
+        statement = text(f"UPDATE {table} SET {column} = :value WHERE id = :id")
+        db.session.execute(statement, {"value": value, "id": row_id})
+        db.session.commit()
+
     def make_due(self) -> None:
         """Let the time of every deferred message come."""
         db.session.execute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 from flask import Flask
@@ -127,3 +128,79 @@ def test_planning_twice_makes_no_message_twice(live_app: Flask, tmp_path: Path):
         engine = start(sink, tmp_path)
         assert (engine.plan(), engine.plan()) == (3, None)
     assert engine.statuses() == {"pending": 3}
+
+
+def test_a_message_that_always_provokes_a_rate_limit_steps_aside(live_app: Flask, tmp_path: Path):
+    limit = Fault("rcpt", reply="450 4.7.1 rate limit exceeded, slow down", rcpt="p0@")
+    with SmtpSink([limit]) as sink:
+        engine = start(sink, tmp_path)
+        for _ in range(3):
+            engine.run()
+            engine.wake_sender()
+        engine.run()
+    assert engine.statuses() == {"sent": 2, "deferred": 1}
+
+
+def test_a_paused_campaign_sends_nothing_and_resumes_where_it_stopped(
+    live_app: Flask, tmp_path: Path
+):
+    with SmtpSink() as sink:
+        engine = start(sink, tmp_path)
+        engine.plan()
+        engine.round()
+        engine.set_status("paused")
+        engine.drain()
+        assert sink.accepted == []
+        engine.set_status("sending")
+        engine.run()
+    assert engine.statuses() == {"sent": 3}
+
+
+def test_a_cancelled_campaign_counts_the_rest_as_cancelled(live_app: Flask, tmp_path: Path):
+    with SmtpSink([Fault("rcpt", reply="451 4.3.0 later", rcpt="p1@")]) as sink:
+        engine = start(sink, tmp_path)
+        engine.run()
+        engine.set_status("cancelled")
+        engine.round()
+    assert engine.statuses() == {"sent": 2, "cancelled": 1}
+    counts = engine.counts()
+    assert (counts.cancelled, counts.done, counts.total) == (1, 3, 3)
+
+
+def test_a_closed_door_cools_the_sender_until_it_opens(live_app: Flask, tmp_path: Path):
+    with SmtpSink() as sink:
+        engine = start(sink, tmp_path)
+        engine.set_port(1)
+        engine.run()
+        assert engine.sender_state() == "cooling"
+        engine.set_port(sink.port)
+        engine.wake_sender()
+        engine.run()
+    assert engine.statuses() == {"sent": 3}
+
+
+def test_the_delay_between_two_mails_is_kept(live_app: Flask, tmp_path: Path):
+    with SmtpSink() as sink:
+        engine = start(sink, tmp_path, delay_seconds=0.4, max_connections=2)
+        engine.run()
+    times = sorted(record.time for record in sink.accepted)
+    assert all(later - earlier > 0.35 for earlier, later in pairwise(times))
+
+
+def test_a_daily_cap_holds_the_rest_back(live_app: Flask, tmp_path: Path):
+    with SmtpSink() as sink:
+        engine = start(sink, tmp_path, per_day=2)
+        engine.run()
+    assert engine.statuses() == {"sent": 2, "pending": 1}
+    assert len(sink.accepted) == 2
+
+
+def test_a_policy_refusal_pauses_the_campaign_and_suppresses_nobody(
+    live_app: Flask, tmp_path: Path
+):
+    with SmtpSink([Fault("rcpt", reply="550 5.7.26 unauthenticated mail", rcpt="p0@")]) as sink:
+        engine = start(sink, tmp_path)
+        engine.run()
+    assert engine.status() == "paused"
+    assert "5.7.26" in engine.campaign.pause_reason
+    assert db.session.query(Suppression).execution_options(all_workspaces=True).count() == 0

@@ -1,0 +1,34 @@
+"""Writing a window's judgement down: messages, bounces, caps, and what it means for the sender."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from campaign_app.models.senders import Sender
+from campaign_app.sending import caps, troubles
+from campaign_app.sending.claims import Claim
+from campaign_app.sending.replies import Scope
+from campaign_app.sending.results import record
+from campaign_app.sending.verdicts import Judgement
+from campaign_app.services import consent
+
+
+def write_down(
+    sender: Sender, claim: Claim, judged: Judgement, addresses: Mapping[int, str]
+) -> None:
+    """Record the results and act on the trouble; finished batches leave the claim.
+
+    `addresses` gives each message's recipient. Raises FenceError. The caller commits.
+    """
+    for batch_id in record(claim.held, sent=judged.sent, others=judged.others):
+        del claim.held[batch_id]
+    workspace = troubles.Ref(claim.workspace_id)
+    for message_id, words in judged.bounced.items():
+        consent.bounce(workspace, addresses[message_id], reason=words)
+    caps.give_back(sender, unused=judged.not_sent)
+    if judged.sent and sender.cooling_tier:
+        troubles.is_well(sender.id)
+    if judged.trouble and judged.trouble.scope != Scope.CONNECTION:
+        troubles.act_on(
+            judged.trouble, judged.words, sender_id=sender.id, campaign_id=claim.campaign_id
+        )
