@@ -47,6 +47,7 @@ def _flask_settings(config: Config) -> dict[str, object]:
         "RATELIMIT_ENABLED": config.environment != "testing",
         # Signing in must work while Redis is away: the throttle then counts per process.
         "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,
+        "RATELIMIT_STORAGE_OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SECURE": config.public_url.startswith("https://"),
