@@ -1,0 +1,96 @@
+"""What happens to batches whose worker died: nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from campaign_app.extensions import db
+from campaign_app.sending import recover
+from campaign_app.sending.claims import Claim, claim, open_window
+from campaign_app.sending.journal import Journal
+from campaign_app.sending.leases import GuardedJournal, Lease, LeaseLostError, boot_clock
+from campaign_app.sending.results import FenceError, record
+from tests.sending.engine import Engine, start
+from tests.smtp_sink import SmtpSink
+
+NAME = "1-0-1.journal"
+
+
+def die_in_mid_window(engine: Engine, *, window: int = 4) -> tuple[Claim, list[int]]:
+    """Claim and open a window as a worker does, then let its lease run out."""
+    engine.plan()
+    engine.round()
+    won = claim(engine.sender.id, worker="dead", journal=NAME, most=1)
+    assert won is not None
+    turns = open_window(won, most=window)
+    db.session.execute(text("UPDATE batches SET lease_until = now() - interval '1 second'"))
+    db.session.commit()
+    engine.workshop.journals.mkdir(parents=True, exist_ok=True)
+    return won, [turn.message_id for turn in turns or []]
+
+
+@pytest.fixture
+def engine(live_app: Flask, tmp_path: Path):
+    with SmtpSink() as sink:
+        yield start(sink, tmp_path, people=6)
+
+
+def test_the_journal_decides_message_by_message(engine: Engine):
+    _, (accepted, refused, begun, _) = die_in_mid_window(engine)
+    with Journal(engine.workshop.journals / NAME) as journal:
+        for message_id, code in ((accepted, 250), (refused, 451)):
+            journal.begin(message_id)
+            journal.done(message_id, code)
+        journal.begin(begun)
+    found = recover.take_back(engine.workshop.journals)
+    assert (found.batches, found.recorded, found.unconfirmed, found.given_back) == (1, 2, 1, 1)
+    assert engine.statuses() == {"sent": 1, "deferred": 1, "unconfirmed": 1, "pending": 3}
+    engine.run()
+    assert engine.statuses() == {"sent": 4, "deferred": 1, "unconfirmed": 1}
+
+
+def test_without_a_journal_the_whole_open_window_is_unconfirmed(engine: Engine):
+    die_in_mid_window(engine)
+    recover.take_back(engine.workshop.journals)
+    assert engine.statuses() == {"unconfirmed": 4, "pending": 2}
+
+
+def test_whoever_lost_the_lease_writes_nothing(engine: Engine):
+    won, (first, *_) = die_in_mid_window(engine)
+    Journal(engine.workshop.journals / NAME).close()
+    recover.take_back(engine.workshop.journals)
+    with pytest.raises(FenceError):
+        record(won.held, sent=[first])
+    db.session.rollback()
+    with pytest.raises(FenceError):
+        open_window(won, most=1)
+    db.session.rollback()
+    assert engine.statuses() == {"pending": 6}
+
+
+def test_a_batch_with_a_living_lease_is_left_alone(engine: Engine):
+    die_in_mid_window(engine)
+    db.session.execute(text("UPDATE batches SET lease_until = now() + interval '1 minute'"))
+    db.session.commit()
+    assert recover.take_back(engine.workshop.journals).batches == 0
+
+
+def test_the_same_results_written_twice_count_once(engine: Engine):
+    won, window = die_in_mid_window(engine)
+    for _ in range(2):
+        record(won.held, sent=window)
+        db.session.commit()
+    assert engine.counts().sent == 4
+
+
+def test_no_body_leaves_after_the_lease_though_its_line_is_written(tmp_path: Path):
+    lease = Lease(sender_id=1, slot=0, slot_fence=1, deadline=boot_clock() - 1)
+    with GuardedJournal(tmp_path / NAME) as journal:
+        journal.lease = lease
+        with pytest.raises(LeaseLostError):
+            journal.begin(7)
+    assert (tmp_path / NAME).read_bytes() == b"A 7\n"
