@@ -8,21 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Text,
-    cast,
-    func,
-    insert,
-    literal,
-    select,
-    update,
-)
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import BigInteger, ColumnElement, insert, literal, select, update
 
 from campaign_app.extensions import db
 from campaign_app.lib import address, clock
+from campaign_app.lib.arrays import any_id, rows_of
 from campaign_app.lib.errors import Conflict, Invalid
 from campaign_app.lib.tenancy import HasId, owned_by
 from campaign_app.models.people import User
@@ -87,7 +77,9 @@ def unsubscribe_all(
     user: User | None = None,
 ) -> int:
     """`unsubscribe` for many recipients at once; gives how many it changed."""
-    return len(_move(workspace, Recipient.id.in_(ids), UNSUBSCRIBE, Why(reason, source, user)))
+    return len(
+        _move(workspace, Recipient.id == any_id(ids), UNSUBSCRIBE, Why(reason, source, user))
+    )
 
 
 def opt_out(workspace: HasId, email: str, *, reason: str, source: str) -> bool:
@@ -133,7 +125,7 @@ def resubscribe_all(
 ) -> int:
     """`resubscribe` for many at once, passing over those who complained; gives how many changed."""
     why = Why(_required(reason), source, user)
-    moved = _move(workspace, Recipient.id.in_(ids), RESUBSCRIBE, why)
+    moved = _move(workspace, Recipient.id == any_id(ids), RESUBSCRIBE, why)
     suppressions.lift_bounces(workspace, moved)
     return len(moved)
 
@@ -159,7 +151,7 @@ def record(workspace: HasId, emails: Collection[str], action: ConsentAction, why
         "source": literal(why.source),
         "user_id": literal(why.user.id if why.user else None, BigInteger),
         "created_at": literal(clock.now()),
-        "email": func.unnest(cast(list(emails), ARRAY(Text))),
+        "email": rows_of(emails),
     }
     db.session.execute(
         insert(ConsentEvent).from_select(list(values), select(*values.values())),

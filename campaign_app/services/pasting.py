@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from campaign_app.extensions import db
 from campaign_app.lib import address
+from campaign_app.lib.arrays import any_text
 from campaign_app.lib.errors import Invalid
 from campaign_app.lib.tenancy import HasId
 from campaign_app.models.people import User
@@ -55,7 +56,7 @@ def paste(workspace: HasId, group: Group, *, text: str, user: User) -> Pasted:
     new = recipients.ensure(workspace, people, why=Why(f"Added by {user.name}", "page", user))
     ids = db.session.scalars(
         select(Recipient.id).where(
-            Recipient.workspace_id == workspace.id, Recipient.email.in_(people)
+            Recipient.workspace_id == workspace.id, Recipient.email == any_text(people)
         )
     ).all()
     joined = groups.join(workspace, group, ids)

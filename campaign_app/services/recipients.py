@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import Row, Text, and_, cast, delete, func, literal, select
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy import Row, and_, delete, literal, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
 from campaign_app.extensions import db
 from campaign_app.lib import address, clock
+from campaign_app.lib.arrays import any_id, rows_of
 from campaign_app.lib.errors import Invalid
 from campaign_app.lib.tenancy import HasId, get_owned, owned_by
 from campaign_app.models.campaigns import Campaign
@@ -74,8 +75,8 @@ def ensure(workspace: HasId, people: Mapping[str, str], *, why: Why) -> list[int
     emails = sorted(people)
     rows = select(
         literal(workspace.id),
-        func.unnest(cast(emails, ARRAY(Text))),
-        func.unnest(cast([people[email] for email in emails], ARRAY(Text))),
+        rows_of(emails),
+        rows_of([people[email] for email in emails]),
     )
     added = db.session.execute(
         insert(Recipient)
@@ -127,7 +128,7 @@ def delete_all(workspace: HasId, ids: Collection[int]) -> int:
     """
     gone = db.session.execute(
         delete(Recipient)
-        .where(Recipient.workspace_id == workspace.id, Recipient.id.in_(ids))
+        .where(Recipient.workspace_id == workspace.id, Recipient.id == any_id(ids))
         .returning(Recipient.email, Recipient.status)
     ).all()
     for status in RecipientStatus:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Text, cast, delete, func, literal, select
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy import delete, literal, select
+from sqlalchemy.dialects.postgresql import insert
 
 from campaign_app.extensions import db
 from campaign_app.lib import address
+from campaign_app.lib.arrays import any_text, rows_of
 from campaign_app.lib.errors import Invalid
 from campaign_app.lib.like import starting_with
 from campaign_app.lib.tenancy import HasId, get_owned, owned_by
@@ -49,7 +50,7 @@ def contains(workspace: HasId, emails: Collection[str]) -> set[str]:
     return set(
         db.session.scalars(
             select(Suppression.email).where(
-                Suppression.workspace_id == workspace.id, Suppression.email.in_(emails)
+                Suppression.workspace_id == workspace.id, Suppression.email == any_text(emails)
             )
         )
     )
@@ -83,7 +84,7 @@ def put(workspace: HasId, emails: Collection[str], *, reason: str, source: str) 
     Gives how many are new.
     """
     # In one order for everybody, so that two writers never deadlock.
-    unnested = func.unnest(cast(sorted(emails), ARRAY(Text)))
+    unnested = rows_of(sorted(emails))
     rows = select(literal(workspace.id), unnested, literal(reason), literal(source))
     added = db.session.scalars(
         insert(Suppression)
@@ -108,7 +109,7 @@ def lift_bounces(workspace: HasId, emails: Collection[str]) -> None:
     db.session.execute(
         delete(Suppression).where(
             Suppression.workspace_id == workspace.id,
-            Suppression.email.in_(emails),
+            Suppression.email == any_text(emails),
             Suppression.source == BOUNCE,
         )
     )

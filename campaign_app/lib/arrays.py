@@ -1,0 +1,24 @@
+"""Many values as one parameter: an IN of thousands takes longer to write than to run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Text, cast, func
+from sqlalchemy.dialects.postgresql import ARRAY
+
+
+def any_id(ids: Collection[int]) -> ColumnElement[Any]:
+    """The right side of `column == any_id(ids)`."""
+    return func.any(cast(list(ids), ARRAY(BigInteger)))
+
+
+def any_text(texts: Collection[str]) -> ColumnElement[Any]:
+    """The right side of `column == any_text(texts)`."""
+    return func.any(cast(list(texts), ARRAY(Text)))
+
+
+def rows_of(texts: Collection[str]) -> ColumnElement[str]:
+    """A column of the texts, one to a row, for an INSERT … SELECT."""
+    return func.unnest(cast(list(texts), ARRAY(Text)))
