@@ -41,18 +41,37 @@ _ACTIVE = re.compile(
     r"expression\s*\(|behaviou?r\s*:|-moz-binding|(?:java|vb|live)script\s*:|data\s*:\s*text",
     re.IGNORECASE,
 )
-_ESCAPE = re.compile(r"\\(?=[0-9a-z])", re.IGNORECASE)
+_ESCAPE = re.compile(r"\\(?:([0-9a-f]{1,6})\s?|(?=[a-z]))", re.IGNORECASE)
+_PASSES = 20
+"""A sheet that needs more was written to get past us, and is dropped."""
+
+_CONFINED = frozenset("\\\"'<>{};@/*")
 
 
 def clean(sheet: str) -> str:
     """A style sheet without imports, scripts or a way out of its `<style>` element.
 
     Media queries and class rules stay as written: they are why marketers want a style sheet.
-    Backslash escapes go, because they can spell a forbidden word; `content: "\\201C"` is lost.
+    Escapes (`\\201C`) are written as the characters they mean, since they can spell anything.
     """
-    for pattern in (re.compile(r"<!--|-->"), re.compile(r"[<\x00]"), _ESCAPE):
-        sheet = pattern.sub("", sheet)
     # Taking something away can put its neighbours together to the same word again.
-    while _IMPORT.search(sheet) or _ACTIVE.search(sheet):
-        sheet = _ACTIVE.sub("/**/", _IMPORT.sub("", sheet))
-    return sheet.strip()
+    for _ in range(_PASSES):
+        cleaner = _once(sheet)
+        if cleaner == sheet:
+            return sheet.strip()
+        sheet = cleaner
+    return ""
+
+
+def _once(sheet: str) -> str:
+    readable = _ESCAPE.sub(_unescaped, sheet)
+    confined = re.sub(r"<!--|-->|[<\x00]", "", readable)
+    return _ACTIVE.sub("/**/", _IMPORT.sub("", confined))
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    number = int(match[1] or "0", 16)
+    if number < 0x20 or number > 0x10FFFF or 0xD800 <= number <= 0xDFFF:
+        return ""
+    char = chr(number)
+    return "" if char in _CONFINED else char

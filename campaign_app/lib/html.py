@@ -26,7 +26,7 @@ _TAGS = {
 _ATTRIBUTES = {
     "*": {
         *("align", "bgcolor", "border", "class", "dir", "height", "id", "lang", "role", "style"),
-        *("title", "valign", "width"),
+        *("title", "valign", "width", "xmlns", "xmlns:o", "xmlns:v"),
     },
     "a": {"href", "name", "target"},
     "area": {"alt", "coords", "href", "shape", "target"},
@@ -47,6 +47,11 @@ _ATTRIBUTES = {
 _IMAGE = re.compile(r"data:image/(?:png|gif|jpe?g|webp);base64,", re.IGNORECASE)
 _REMOTE = re.compile(r"https?:|cid:", re.IGNORECASE)
 _OUTLOOK = re.compile(r"<!--\s*\[if\s[^\]]*\]>.*-->|<!--\s*<!\[endif\]-->", re.DOTALL)
+_META = re.compile(
+    r"""<meta\s+name=["']?(?P<name>color-scheme|supported-color-schemes|format-detection
+    |x-apple-disable-message-reformatting)["']?(?:\s+content=["'](?P<content>[\w\s=,-]*)["'])?\s*/?>""",
+    re.IGNORECASE | re.VERBOSE,
+)
 _ACTIVE = re.compile(
     r"<\s*/?\s*(?:script|iframe|object|embed|form|input|link|base|meta|svg)\b|\bon\w+\s*=|script\s*:",
     re.IGNORECASE,
@@ -148,6 +153,8 @@ def _sort(page: _Page, tag: re.Match[str], *, in_head: bool) -> bool:
         (page.head if in_head else page.content).append(whole)
     elif not in_head and raw != "script":
         page.content.append(whole)
+    elif meta := _META.match(whole):
+        page.head.append(f'<meta name="{meta["name"].lower()}" content="{meta["content"] or ""}">')
     return in_head
 
 
@@ -189,12 +196,13 @@ def _attributes_of(raw: str) -> str:
 
 
 def _put_together(masks: Masks, page: _Page, style: str, body: str) -> str:
-    comments = "".join(_comment(masks, text) for text in page.head)
+    kept = (_comment(masks, item) if item.startswith("<!--") else item for item in page.head)
+    head = "".join(f"{item}\n" for item in kept if item)
     return (
         f"<!DOCTYPE html>\n<html{_attributes_of(page.root)}>\n<head>\n"
         '<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{html.escape(page.title, quote=False)}</title>\n{comments}{style}</head>\n"
+        f"<title>{html.escape(page.title, quote=False)}</title>\n{head}{style}</head>\n"
         f"<body{_attributes_of(page.body)}>\n{body.strip()}\n</body>\n</html>\n"
     )
 
@@ -227,4 +235,5 @@ def to_text(source: str) -> str:
         return ""
     lines = inscriptis.get_text(body, _TEXT).splitlines()
     text = "\n".join(re.sub(r"(?<=\S)[ \xa0]{3,}", "  ", line).strip() for line in lines)
+    text = re.sub(r"\[\s*\]\(([^()\s]*)\)", r"\1", text)  # a link around a picture without words
     return masks.restore_plain(re.sub(r"\n{3,}", "\n\n", text).strip())

@@ -80,6 +80,14 @@ def test_a_whole_document_stays_one():
     assert not re.search("onload|@import|refresh|a note", clean)
 
 
+def test_a_document_keeps_what_mail_clients_look_for():
+    head = '<meta name="color-scheme" content="light dark"><!--[if !mso]><!-->'
+    page = f'<html xmlns:v="urn:schemas-microsoft-com:vml"><head>{head}</head><body>x</body></html>'
+    clean = markup.sanitise(page)
+    assert '<html xmlns:v="urn:schemas-microsoft-com:vml">' in clean
+    assert '<meta name="color-scheme" content="light dark">\n<!--[if !mso]><!-->' in clean
+
+
 def test_liquid_in_html_is_written_well_formed():
     clean = markup.sanitise(
         '<a href="https://x.example/{{ x | default: "b" }}">a</a>{% if a < 3 %}'
@@ -237,6 +245,10 @@ TEXTS = [
     ("<p>One</p><p>Two<br>Three</p>", "One\n\nTwo\nThree"),
     ('<h1>Hi {{ name | default: "you" }}</h1>', 'Hi {{ name | default: "you" }}'),
     ('<a href="https://x.example/?b={{ c }}">Shop</a>', "[Shop](https://x.example/?b={{ c }})"),
+    (
+        '<a href="https://x.example/{{ c }}"><img src="a.png" alt=""></a>',
+        "https://x.example/{{ c }}",
+    ),
     ("<ul><li>a</li><li>b</li></ul>", "* a\n* b"),
     ("<style>p{}</style><!-- n --><p>x</p><div style='display:none'>hidden</div>", "x"),
     ('<img src="https://x.example/a.png" alt="Our shop">', "[Our shop]"),
