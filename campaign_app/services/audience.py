@@ -201,7 +201,9 @@ def remove_direct(workspace: HasId, campaign: Campaign, emails: Collection[str])
 def find(workspace: HasId, campaign: Campaign, search: str, *, limit: int = 8) -> list[Recipient]:
     """Some of the audience whose address begins with `search`, to look over their shoulders."""
     groups = group_ids(workspace, campaign)
-    chosen = owned_by(workspace, Recipient).where(_among(workspace, groups))
+    chosen = owned_by(workspace, Recipient).where(
+        Recipient.status == RecipientStatus.SUBSCRIBED, _among(workspace, groups)
+    )
     if search:
         chosen = chosen.where(Recipient.email.like(like.starting_with(search.strip().lower())))
     return list(db.session.scalars(chosen.order_by(Recipient.email).limit(limit)))

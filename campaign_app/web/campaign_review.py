@@ -53,12 +53,14 @@ class ScheduleForm(FlaskForm):
 
     @classmethod
     def of(cls, campaign: Campaign) -> ScheduleForm:
-        """What stands now; for a draft tomorrow at nine, where its author lives."""
-        zone = zones.normalise(campaign.time_zone)
-        tomorrow = schedule.to_local(clock.now() + timedelta(days=1), zone)
-        local = tomorrow.replace(hour=9, minute=0, second=0, microsecond=0)
+        """What stands now; for a draft tomorrow at nine, where the person lives."""
         if campaign.scheduled_at:
+            zone = campaign.time_zone
             local = schedule.to_local(campaign.scheduled_at, zone)
+        else:
+            zone = g.user.time_zone
+            tomorrow = schedule.to_local(clock.now() + timedelta(days=1), zone)
+            local = tomorrow.replace(hour=9, minute=0, second=0, microsecond=0)
         return cls(data={"scheduled_at": local, "time_zone": zone})
 
 

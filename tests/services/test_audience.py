@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from flask import Flask
 
 from campaign_app.extensions import db
 from campaign_app.lib.errors import Invalid
-from campaign_app.models.campaigns import Campaign
+from campaign_app.models.campaigns import Campaign, CampaignStatus
+from campaign_app.models.people import Workspace
 from campaign_app.models.recipients import ConsentEvent, Recipient, RecipientStatus, Suppression
 from campaign_app.sending.plan import plan
 from campaign_app.services import audience
@@ -14,9 +16,8 @@ from tests import factories
 from tests.people import Person
 
 
-def mixed_campaign(person: Person) -> Campaign:
+def mixed_campaign(place: Workspace) -> Campaign:
     """Two groups that overlap in one, with one of each kind who is left out."""
-    place = person.workspace
     statuses = ("subscribed", "subscribed", "unsubscribed", "complained", "bounced", "subscribed")
     people = [factories.recipient(place, status=RecipientStatus(status)) for status in statuses]
     factories.save(Suppression(workspace_id=place.id, email=people[5].email))
@@ -31,16 +32,17 @@ def addresses(person: Person, campaign: Campaign) -> list[str]:
 
 
 def test_selected_less_duplicates_unsubscribed_and_suppressed_is_the_audience(alice: Person):
-    campaign = mixed_campaign(alice)
+    campaign = mixed_campaign(alice.workspace)
     found = audience.preview(alice.workspace, campaign)
     assert found == audience.Audience(selected=7, duplicates=1, unsubscribed=2, suppressed=2)
     assert found.total == 2 == len(addresses(alice, campaign))
 
 
-def test_planning_freezes_what_the_preview_said(alice: Person):
-    campaign = mixed_campaign(alice)
-    found = audience.preview(alice.workspace, campaign)
-    campaign.status = "sending"
+def test_planning_freezes_what_the_preview_said(live_app: Flask):
+    place = factories.workspace()
+    campaign = mixed_campaign(place)
+    found = audience.preview(place, campaign)
+    campaign.status = CampaignStatus.SENDING
     db.session.commit()
     assert plan(campaign.id) == found.total
     db.session.refresh(campaign)

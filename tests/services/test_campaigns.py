@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from flask import Flask
 
 from campaign_app.extensions import db
 from campaign_app.lib import clock
@@ -13,6 +15,7 @@ from campaign_app.lib.errors import Conflict, Invalid, NotFound
 from campaign_app.models.audit import AuditEntry
 from campaign_app.models.campaigns import Campaign, CampaignStatus
 from campaign_app.models.imports import Import, ImportState
+from campaign_app.models.people import User
 from campaign_app.models.recipients import Group
 from campaign_app.models.senders import SenderState
 from campaign_app.services import audience, campaigns
@@ -181,6 +184,29 @@ def test_it_starts_once(alice: Person, bob: Person):
     campaigns.launch(alice.workspace, campaign, user=alice.user)
     with pytest.raises(Conflict, match="it is being sent now"):
         campaigns.launch(alice.workspace, campaign, user=bob.user)
+
+
+def test_of_two_who_press_at_once_one_starts_it(live_app: Flask):
+    member = factories.membership()
+    place, user_id = member.workspace, member.user.id
+    group = factories.group(place, members=[factories.recipient(place)])
+    sender = factories.sender(place)
+    number = factories.campaign(place, groups=[group], sender_id=sender.id).id
+
+    def press(_: int) -> str:
+        with live_app.app_context():
+            user = db.session.get_one(User, user_id)
+            campaign = campaigns.get(member.workspace, number)
+            try:
+                campaigns.launch(member.workspace, campaign, user=user)
+                db.session.commit()
+            except Conflict as refusal:
+                return refusal.message
+            return "started"
+
+    with ThreadPoolExecutor(4) as pool:
+        said = sorted(pool.map(press, range(4)))
+    assert said.count("started") == 1
 
 
 def test_a_schedule_is_stored_in_utc_and_a_change_resolves_it_again(alice: Person):

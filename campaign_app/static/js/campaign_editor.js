@@ -5,10 +5,15 @@
 
 import { number } from "./format.js";
 
+const visited = new WeakSet();
+
+document.addEventListener("focusin", (event) => visited.add(event.target));
+
+/** At the caret; at the end of a field that nobody has been in yet. */
 function insert(button) {
   const field = document.getElementById(button.dataset.insertInto);
-  const { selectionStart: from, selectionEnd: to } = field;
-  field.setRangeText(button.dataset.insert, from, to, "end");
+  if (!visited.has(field)) field.setSelectionRange(field.value.length, field.value.length);
+  field.setRangeText(button.dataset.insert, field.selectionStart, field.selectionEnd, "end");
   field.focus();
   field.dispatchEvent(new Event("input", { bubbles: true }));
 }
