@@ -24,9 +24,13 @@ def encode(text: str, used: int) -> str:
     (RFC 2047 §5.3), so a name needs no other quoting.
     """
     data = text.encode("utf-8", "replace")
-    quoted = sum(len(_Q[byte]) for byte in data)
-    split = _split_q if quoted <= len(data) * 4 // 3 + 8 else _split_b
-    return "\r\n ".join(split(text, LINE - used - _WRAP))
+    code = "".join([_Q[byte] for byte in data])
+    room = LINE - used - _WRAP
+    if len(code) > len(data) * 4 // 3 + 8:
+        return "\r\n ".join(_split_b(data, room))
+    if len(code) <= room:
+        return f"=?utf-8?q?{code}?="
+    return "\r\n ".join(_split_q(text, room))
 
 
 def _split_q(text: str, room: int) -> list[str]:
@@ -41,8 +45,7 @@ def _split_q(text: str, room: int) -> list[str]:
     return [*words, f"=?utf-8?q?{line}?="]
 
 
-def _split_b(text: str, room: int) -> list[str]:
-    data = text.encode("utf-8", "replace")
+def _split_b(data: bytes, room: int) -> list[str]:
     words: list[str] = []
     start = 0
     while start < len(data):

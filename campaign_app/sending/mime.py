@@ -15,6 +15,7 @@ from campaign_app.lib.errors import Invalid
 
 SOFT_BREAK = b"=\r\n"
 _LINE = 76
+_AS_IT_IS = re.compile(r"[ !-\-/-<>-~][ -<>-~]{0,73}")  # printable, no "=", no dot to begin with
 _NEWLINE = re.compile(r"\r\n?")
 _DOTTED = re.compile(rb"^\.[^\n]*", re.MULTILINE)
 _OVERLONG = re.compile(rb"^([^\n]{74,})(=20|=09)$", re.MULTILINE)
@@ -59,7 +60,7 @@ def open_ended(code: bytes) -> bytes:
 
 def value(text: str) -> bytes:
     """A recipient's value as open-ended quoted-printable."""
-    if len(text) < 75 and text.isascii() and text.isalnum():
+    if _AS_IT_IS.fullmatch(text):
         return text.encode() + SOFT_BREAK
     return _short_value(text) if len(text) < 200 else open_ended(quoted_printable(text))
 
