@@ -40,7 +40,7 @@ _BOMS = (
 _BLOCK = 1024 * 1024
 _SAMPLE = 16 * 1024
 _EAST_ASIAN = ["cp932", "gb18030", "big5", "cp949"]
-_WORD_WITH_HIGH_BYTE = re.compile(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*")
+_WORD = re.compile(rb"[A-Za-z\x80-\xff]+")
 
 _WESTERN = "àáâãäåæçèéêëìíîïñòóôöøùúûüßœ"
 _ALPHABETS: dict[str, tuple[str, str]] = {
@@ -108,7 +108,7 @@ def code_page_of(data: bytes) -> str:
     for mac_latin2), so each code page is judged by whether it turns the words with high bytes into
     letters that stand where such letters may. What no alphabet explains is East Asian.
     """
-    words = _WORD_WITH_HIGH_BYTE.findall(data[: 4 * _BLOCK])
+    words = [word for word in _WORD.findall(data[: 2 * _BLOCK]) if not word.isascii()]
     sample = b"\n".join(words)[:_SAMPLE]
     if _only_punctuation(sample.decode("cp1252", "replace")):
         return "cp1252"

@@ -51,7 +51,7 @@ WITH existing AS MATERIALIZED (
 SELECT
   count(*) FILTER (WHERE s.first) AS people,
   count(*) FILTER (WHERE w.made) AS new,
-  count(*) FILTER (WHERE NOT w.made AND (s.first OR e.updated_at < :started_at)) AS updated,
+  count(*) FILTER (WHERE NOT w.made AND (s.first OR e.updated_at < :since)) AS updated,
   count(*) FILTER (WHERE s.first AND (e.left_us OR EXISTS (
     SELECT FROM suppressions p WHERE p.workspace_id = :workspace_id AND p.email = s.email
   ))) AS suppressed
@@ -72,7 +72,10 @@ class Merged:
 
 
 class Merger:
-    """Writes the batches of one import over one connection, and remembers whom it has met."""
+    """Writes the batches of one import over one connection, and remembers whom it has met.
+
+    Whoever was changed later than `since`, when the file was uploaded, has been counted.
+    """
 
     def __init__(
         self,
@@ -80,14 +83,14 @@ class Merger:
         *,
         workspace_id: int,
         group_ids: Iterable[int],
-        started_at: datetime,
+        since: datetime,
     ) -> None:
         self._connection = connection
         self._seen = Seen()
         self._values = {
             "workspace_id": workspace_id,
             "group_ids": list(group_ids),
-            "started_at": started_at,
+            "since": since,
         }
 
     def open(self) -> None:

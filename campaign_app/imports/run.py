@@ -108,7 +108,7 @@ class _Job:
             self._connection,
             workspace_id=row.workspace_id,
             group_ids=row.group_ids,
-            started_at=row.started_at,
+            since=row.created_at,
         )
         with (
             self._tables(merger),
@@ -132,8 +132,7 @@ class _Job:
 
     def _load(self) -> Row[Any]:
         table = Import.__table__
-        # The database's clock: `updated_at` is compared with it.
-        started = func.coalesce(table.c.started_at, func.now())
+        started = func.coalesce(table.c.started_at, now())
         self._report(started_at=started, rejected_key=self._rejected_key)
         row = self._connection.execute(select(table).where(table.c.id == self._id)).one()
         self._connection.commit()

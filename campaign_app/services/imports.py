@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -109,6 +110,7 @@ def start(workspace: HasId, row: Import, *, user: User) -> None:
 
     The caller rings the worker after its commit. Raises Conflict when it runs or is done.
     """
+    moment = clock.now()
     won = db.session.execute(
         update(Import)
         .where(
@@ -116,7 +118,8 @@ def start(workspace: HasId, row: Import, *, user: User) -> None:
         )
         .values(
             state=ImportState.WAITING,
-            heartbeat_at=clock.now(),
+            heartbeat_at=moment,
+            started_at=_without_the_pause(row, moment),
             stop_requested=False,
             finished_at=None,
             error="",
@@ -127,6 +130,13 @@ def start(workspace: HasId, row: Import, *, user: User) -> None:
         raise Conflict("This import is running or done already.")
     summary = f"{user.name} started importing {row.filename}"
     audit.record(workspace, "import.started", summary, user=user, subject_id=row.id)
+
+
+def _without_the_pause(row: Import, moment: datetime) -> datetime | None:
+    """The start, moved by the time nothing was done, so that the pace stays true."""
+    if row.started_at and row.finished_at:
+        return row.started_at + (moment - row.finished_at)
+    return row.started_at
 
 
 def stop(workspace: HasId, row: Import, *, user: User) -> None:

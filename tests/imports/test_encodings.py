@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from campaign_app.imports.encodings import CHOICES, code_page_of, encoding_of
@@ -38,6 +40,13 @@ def test_unicode_is_found_with_and_without_a_mark(tmp_path, encoding):
     assert encoding_of(path) == {"utf-8-sig": "utf-8", "utf-16": "utf-16-le"}.get(
         encoding, encoding
     )
+
+
+def test_long_words_do_not_slow_the_guess():
+    long_words = ("x" * 5_000 + ";Müller\n").encode("cp1252") * 300
+    begun = time.process_time()
+    assert code_page_of(long_words) == "cp1252"
+    assert time.process_time() - begun < 2
 
 
 def test_the_first_accent_may_stand_in_the_last_row(tmp_path):

@@ -49,6 +49,15 @@ def test_it_can_be_started_and_started_again(alice, state):
         imports.start(alice.workspace, row, user=alice.user)
 
 
+def test_a_pause_does_not_slow_the_pace(alice):
+    begun, stopped = clock.now() - timedelta(hours=2), clock.now() - timedelta(hours=1)
+    row = an_import(
+        alice.workspace, state=ImportState.STOPPED, started_at=begun, finished_at=stopped
+    )
+    imports.start(alice.workspace, row, user=alice.user)
+    assert row.heartbeat_at - row.started_at == stopped - begun
+
+
 def test_columns_cannot_change_once_it_has_begun(alice):
     row = an_import(alice.workspace, state=ImportState.WAITING)
     with pytest.raises(Conflict):
