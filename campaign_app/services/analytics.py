@@ -85,14 +85,15 @@ def get(workspace: HasId, campaign_id: int) -> Campaign:
 def live(workspace: HasId, campaign: Campaign, *, now: datetime) -> Live:
     """Everything that moves on the campaign's page."""
     counts = live_counts.of(workspace, [campaign])[campaign.id]
+    growth = engagement.series(workspace, campaign, span="all", now=now, points=SPARK_POINTS)
     return Live(
         campaign=campaign,
         counts=counts,
         rate=progress.rate_per_minute(campaign, counts.done),
         eta=progress.eta_seconds(campaign, counts),
         waiting=progress.waiting_for(workspace, campaign, counts),
-        engagement=engagement.totals(workspace, campaign),
-        growth=engagement.series(workspace, campaign, span="all", now=now, points=SPARK_POINTS),
+        engagement=growth.totals(),
+        growth=growth,
     )
 
 

@@ -1,7 +1,7 @@
 """A campaign's delivery log: every recipient with its state and the server's last words.
 
 No index names a message's status (updates must stay HOT), so the log walks along the batches, whose
-counts say where a status is to be found, and looks into fifty messages at a time: a page of the
+counts say where a status is to be found, and looks into a batch at a time: a page of the
 rarest status costs the same among a million as among a hundred. The newest come first: what is on
 its way now, then the batches as they ended, then those that wait.
 """
@@ -36,7 +36,7 @@ from campaign_app.models.campaigns import Campaign
 from campaign_app.models.messages import Batch, BatchState, DeliveryEvent, Message, MessageStatus
 from campaign_app.models.recipients import Recipient
 
-PAGE_SIZE = 50
+PAGE_SIZE = 25
 SEARCHED = 5_000
 """Recipients that one page of a search looks at; "search on" looks at the next."""
 SENDING = "sending"
@@ -122,7 +122,7 @@ def page(
     after: str = "",
     before: str = "",
 ) -> LogPage:
-    """Fifty lines of the log: the newest, those after a place, or those before one."""
+    """Twenty-five lines of the log: the newest, those after a place, or those before one."""
     place = Place.parse(after or before) if after or before else None
     rows = _rows(workspace, campaign, status, place, newer=bool(before))
     more = len(rows) > PAGE_SIZE
@@ -169,7 +169,8 @@ def _rows(
     workspace: HasId, campaign: Campaign, status: str, place: Place | None, *, newer: bool
 ) -> list[Row[Any]]:
     line = _walk(workspace, campaign, status, place, newer=newer).subquery()
-    key = (line.c.rank, line.c.id, Message.id)
+    # Inside a batch the lowest id comes first: it is the next to be sent.
+    key = (line.c.rank, line.c.id, -Message.id)
     query = (
         select(*_SHOWN, line.c.opened_through, line.c.rank, Message.batch_id)
         .join(line, line.c.id == Message.batch_id)
@@ -178,7 +179,7 @@ def _rows(
         .limit(PAGE_SIZE + 1)
     )
     if place:
-        here = (place.rank, place.batch_id, place.message_id)
+        here = (place.rank, place.batch_id, -place.message_id)
         query = query.where(tuple_(*key) > here if newer else tuple_(*key) < here)
     return list(db.session.execute(query))
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Label, func, select
+from sqlalchemy import func, select, text
 
 from campaign_app.extensions import db
 from campaign_app.lib.tenancy import HasId
@@ -23,7 +23,7 @@ SPANS = {
     "7d": timedelta(days=7),
     "all": None,
 }
-"""What the page offers; "all" begins with the campaign."""
+"""What the page offers; "all" begins with the campaign and ends with its last reader."""
 STEPS = (
     BUCKET,
     timedelta(minutes=15),
@@ -52,6 +52,14 @@ class Totals:
 
 
 COLUMNS = tuple(field.name for field in fields(Totals))
+_BY_STEP = text(
+    f"""
+    SELECT date_bin(:step, bucket, :first), {", ".join(f"sum({name})" for name in COLUMNS)}
+    FROM engagement
+    WHERE workspace_id = :workspace AND campaign_id = :campaign AND bucket >= :first
+    GROUP BY 1
+    """  # noqa: S608  the columns are constants
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,10 @@ class Series:
 
     step: timedelta
     points: list[tuple[datetime, Totals]]
+
+    def totals(self) -> Totals:
+        """The sum of all points."""
+        return Totals(*(sum(self.values(name)) for name in COLUMNS))
 
     def values(self, name: str) -> list[int]:
         """One column of the totals, point by point."""
@@ -71,32 +83,17 @@ class Series:
         return [total := total + value for value in self.values(name)]
 
 
-def totals(workspace: HasId, campaign: Campaign) -> Totals:
-    """Everything since the campaign began."""
-    row = db.session.execute(
-        select(*_sums()).where(
-            Engagement.workspace_id == workspace.id, Engagement.campaign_id == campaign.id
-        )
-    ).one()
-    return Totals(*(int(value) for value in row))
-
-
-def default_span(campaign: Campaign, now: datetime) -> str:
-    """The shortest span that shows the campaign whole."""
-    age = now - (campaign.started_at or now)
-    return next((name for name, span in SPANS.items() if span is None or age <= span), "all")
-
-
 def series(
     workspace: HasId, campaign: Campaign, *, span: str, now: datetime, points: int = MAX_POINTS
 ) -> Series:
     """The campaign's engagement over a span up to now, in at most `points` steps."""
     length = SPANS[span]
     since = now - length if length else (campaign.started_at or now)
-    step = _step(now - since, points)
+    until = now if length else _last_moment(workspace, campaign, now)
+    step = _step(until - since, points)
     first = _floor(since.astimezone(now.tzinfo), step).astimezone(UTC)
     found = _by_step(workspace, campaign, first, step)
-    return Series(step, [(at, found.get(at, Totals())) for at in _steps(first, now, step)])
+    return Series(step, [(at, found.get(at, Totals())) for at in _steps(first, until, step)])
 
 
 def links(workspace: HasId, campaign: Campaign, *, limit: int = 8) -> list[Link]:
@@ -111,24 +108,24 @@ def links(workspace: HasId, campaign: Campaign, *, limit: int = 8) -> list[Link]
     )
 
 
-def _sums() -> list[Label[int]]:
-    return [func.coalesce(func.sum(getattr(Engagement, name)), 0).label(name) for name in COLUMNS]
-
-
 def _by_step(
     workspace: HasId, campaign: Campaign, first: datetime, step: timedelta
 ) -> dict[datetime, Totals]:
-    at = func.date_bin(step, Engagement.bucket, first)
-    rows = db.session.execute(
-        select(at, *_sums())
-        .where(
-            Engagement.workspace_id == workspace.id,
-            Engagement.campaign_id == campaign.id,
-            Engagement.bucket >= first,
-        )
-        .group_by(at)
-    )
+    values = {"workspace": workspace.id, "campaign": campaign.id, "first": first, "step": step}
+    rows = db.session.execute(_BY_STEP, values)
     return {row[0]: Totals(*(int(value) for value in row[1:])) for row in rows}
+
+
+def _last_moment(workspace: HasId, campaign: Campaign, now: datetime) -> datetime:
+    """Now while it is sent; afterwards when somebody last opened, or it ended."""
+    if campaign.finished_at is None:
+        return now
+    last = db.session.scalar(
+        select(func.max(Engagement.bucket)).where(
+            Engagement.workspace_id == workspace.id, Engagement.campaign_id == campaign.id
+        )
+    )
+    return max(campaign.finished_at, last or campaign.finished_at)
 
 
 def _step(length: timedelta, points: int) -> timedelta:

@@ -80,14 +80,14 @@ class Tally:
             setattr(self, name, getattr(self, name) + row[name])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Affected:
-    """A campaign's share in a group of refusals."""
+    """A campaign with failed messages, and how many."""
 
     campaign_id: int
     name: str
-    failed: int
     retryable: bool
+    failed: int = 0
 
 
 @dataclass(slots=True)
@@ -97,7 +97,6 @@ class Group:
     key: str
     reason: Reason
     tally: Tally = field(default_factory=Tally)
-    campaigns: list[Affected] = field(default_factory=list)
     last_at: datetime | None = None
     newest: int = 0
     example: str = ""
@@ -105,9 +104,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The groups, the most failed first, and their sum."""
+    """The groups, and the campaigns they struck, the most failed first; and the sum of all."""
 
     groups: list[Group]
+    campaigns: list[Affected]
     tally: Tally
 
 
@@ -130,15 +130,21 @@ class Failure(NamedTuple):
 def report(workspace: HasId, *, since: datetime, campaign_id: int | None = None) -> Report:
     """Everything refused since a moment, in all campaigns or in one."""
     groups: dict[str, Group] = {}
+    campaigns: dict[int, Affected] = {}
     total = Tally()
     values = {"workspace": workspace.id, "since": since, "campaign": campaign_id}
     for row in db.session.execute(_GROUPS, values).mappings():
         group = groups.setdefault(row["key"], Group(row["key"], smtp_reasons.explain(row["key"])))
         _add(group, row)
         total.add(row)
+        if row["failed"]:
+            _struck(campaigns, row).failed += row["failed"]
     _give_examples(workspace, list(groups.values()))
-    ranked = sorted(groups.values(), key=lambda one: (-one.tally.failed, -one.tally.messages))
-    return Report(ranked, total)
+    return Report(
+        sorted(groups.values(), key=lambda one: (-one.tally.failed, -one.tally.messages)),
+        sorted(campaigns.values(), key=lambda one: -one.failed),
+        total,
+    )
 
 
 def messages(
@@ -179,13 +185,14 @@ def _failures(
 
 def _add(group: Group, row: RowMapping) -> None:
     group.tally.add(row)
-    if row["failed"]:
-        retryable = row["campaign_status"] in RETRYABLE
-        group.campaigns.append(
-            Affected(row["campaign_id"], row["campaign"], row["failed"], retryable)
-        )
     if row["newest"] > group.newest:
         group.newest, group.last_at = row["newest"], row["last_at"]
+
+
+def _struck(campaigns: dict[int, Affected], row: RowMapping) -> Affected:
+    retryable = row["campaign_status"] in RETRYABLE
+    found = Affected(row["campaign_id"], row["campaign"], retryable)
+    return campaigns.setdefault(row["campaign_id"], found)
 
 
 def _give_examples(workspace: HasId, groups: Sequence[Group]) -> None:

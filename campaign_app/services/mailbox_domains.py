@@ -53,7 +53,7 @@ class Domains:
     stride: int = 1
 
 
-def largest(workspace: HasId, campaign: Campaign, *, most: int = 6) -> Domains:
+def largest(workspace: HasId, campaign: Campaign, *, most: int = 8) -> Domains:
     """The providers with the most recipients of the campaign, at most an hour old."""
     stride = max(1, campaign.total // SAMPLE)
     key = f"domains:{workspace.id}:{campaign.id}:{campaign.status}:{most}"

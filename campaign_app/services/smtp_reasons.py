@@ -60,6 +60,16 @@ ENHANCED = {
     "7.606": Reason("Blocked address", "The receiver has blocked your provider's IP address."),
 }
 """By the code without its class: 4.2.2 and 5.2.2 are both a full mailbox."""
+FOR_THE_MOMENT = {
+    "2.1": Reason("Mailbox busy", BUSY),
+    "7.0": Reason(
+        "Put off", "The receiver wants to see the sender again later (greylisting, say)."
+    ),
+    "7.1": Reason(
+        "Put off", "The receiver wants to see the sender again later (greylisting, say)."
+    ),
+}
+"""What means something else when the code begins with a 4."""
 PLAIN = {
     "421": Reason("Server not available", BUSY),
     "450": Reason("Mailbox busy", BUSY),
@@ -89,7 +99,9 @@ BROKEN = Reason("Connection broken", "The connection ended in the middle, again 
 
 def explain(key: str) -> Reason:
     """The reason of an enhanced code ("5.1.1"), a plain one ("550") or an SMTP phase ("dot")."""
-    _, dot, detail = key.partition(".")
+    kind, dot, detail = key.partition(".")
+    if kind == "4" and detail in FOR_THE_MOMENT:
+        return FOR_THE_MOMENT[detail]
     if dot:
         return ENHANCED.get(detail, ENHANCED.get(f"{detail.partition('.')[0]}.0", OTHER))
     if key.isdigit():

@@ -5,13 +5,17 @@ from __future__ import annotations
 from flask import Blueprint, Flask
 
 from campaign_app.web import (
+    analytics,
     auth,
+    campaign_actions,
+    campaign_review,
     campaigns,
     dashboard,
     door,
     errors,
     filters,
     groups,
+    headers,
     imports,
     mailbox,
     recipients,
@@ -27,6 +31,9 @@ OPEN: tuple[Blueprint, ...] = (auth.bp,)
 GUARDED: tuple[Blueprint, ...] = (
     dashboard.bp,
     campaigns.bp,
+    campaign_review.bp,
+    campaign_actions.bp,
+    analytics.bp,
     templates.bp,
     recipients.bp,
     groups.bp,
@@ -43,6 +50,7 @@ def register(app: Flask) -> None:
     door.install(app)
     errors.install(app)
     filters.install(app)
+    headers.install(app)
     for blueprint in OPEN:
         app.register_blueprint(blueprint)
     for blueprint in GUARDED:

@@ -15,6 +15,8 @@ from campaign_app.web import campaign_figures, csv_download, live_answer, moment
 
 bp = Blueprint("analytics", __name__, url_prefix="/campaigns/<int:campaign_id>")
 
+DEFAULT_SPAN = "all"
+
 
 @bp.get("/analytics")
 def page(campaign_id: int) -> Response | str:
@@ -70,8 +72,7 @@ def _figures(campaign: Campaign) -> dict[str, Any]:
 def _engagement(campaign: Campaign) -> dict[str, Any]:
     now = moments.here()
     span = request.args.get("span", "")
-    if span not in engagement.SPANS:
-        span = engagement.default_span(campaign, now)
+    span = span if span in engagement.SPANS else DEFAULT_SPAN
     series = engagement.series(g.workspace, campaign, span=span, now=now)
     return {
         "span": span,

@@ -147,7 +147,7 @@ function timeline(config) {
     data: {
       labels: config.labels,
       datasets: [
-        { ...curve(config.line, false), type: "line", yAxisID: "rate", pointRadius: 3, unit: "percent", spanGaps: true },
+        { ...curve(config.line, false), type: "line", yAxisID: "rate", tension: 0, cubicInterpolationMode: "default", pointRadius: 3, unit: "percent", spanGaps: true },
         {
           label: config.bars.label,
           data: config.bars.values,
