@@ -78,6 +78,9 @@ _CLEANER = nh3.Cleaner(
     filter_style_properties=set(css.PROPERTIES),
 )
 
+# As in a browser, whatever is none of these ends a head that was never closed. "": a comment.
+_HEAD = {"", "html", "head", "body", "title", "style", "script", "meta", "link", "base", "noscript"}
+
 _PASSES = 5
 """Parsing what was parsed can still change it, which is how scripts slip past sanitisers."""
 
@@ -129,12 +132,13 @@ def _take_apart(text: str) -> _Page:
     page = _Page()
     done, in_head = 0, False
     for tag in TAG.finditer(text):
+        between = text[done : tag.start()]
+        in_head = in_head and not between.strip() and _tag_name(tag[0]) in _HEAD
         if not in_head:
-            page.content.append(text[done : tag.start()])
+            page.content.append(between)
         done = tag.end()
         in_head = _sort(page, tag, in_head=in_head)
-    if not in_head:
-        page.content.append(text[done:])
+    page.content.append(text[done:])
     return page
 
 

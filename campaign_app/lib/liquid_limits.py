@@ -141,13 +141,25 @@ def _replace(value: object, old: object, new: object = "") -> str:
     return text.replace(part, other)
 
 
+def _items(value: object) -> object:
+    """A range written out, as far as a loop may go; anything else as it is."""
+    return list(value[:MAX_LOOPS]) if isinstance(value, range) else value
+
+
 @liquid_filter
-def _join(values: object, separator: object = " ") -> str:
+def _join(value: object, separator: object = " ") -> str:
+    values = _items(value)
     if not isinstance(values, list):
         return str(values)
     items = [str(item) for item in values]
     _affordable(sum(map(len, items)) + len(items) * len(str(separator)))
     return str(separator).join(items)
+
+
+@liquid_filter
+def _slice(value: object, start: object, length: object = 1) -> object:
+    part: object = string.slice_(_items(value), start, length)
+    return part
 
 
 @liquid_filter
@@ -193,14 +205,19 @@ def _unchanged(value: object) -> object:
     return value
 
 
-def _first(values: object) -> object:
+@liquid_filter
+def _first(value: object) -> object:
+    values = _items(value)
     return values[0] if isinstance(values, list | str) and values else None
 
 
-def _last(values: object) -> object:
+@liquid_filter
+def _last(value: object) -> object:
+    values = _items(value)
     return values[-1] if isinstance(values, list | str) and values else None
 
 
+@liquid_filter
 def _size(value: object) -> int:
     return len(value) if isinstance(value, Sized) else 0
 
@@ -216,7 +233,7 @@ FILTERS: dict[str, Callable[..., object]] = {
     "squish": string.squish,
     "truncate": string.truncate,
     "truncatewords": string.truncatewords,
-    "slice": string.slice_,
+    "slice": _slice,
     "remove": string.remove,
     "remove_first": string.remove_first,
     "replace_first": string.replace_first,
@@ -225,9 +242,9 @@ FILTERS: dict[str, Callable[..., object]] = {
     "prepend": _prepend,
     "split": _split,
     "join": _join,
-    "first": liquid_filter(_first),
-    "last": liquid_filter(_last),
-    "size": liquid_filter(_size),
+    "first": _first,
+    "last": _last,
+    "size": _size,
     "date": _date,
     "abs": math.abs_,
     "ceil": math.ceil,

@@ -77,6 +77,8 @@ def line(source: str, index: int) -> int:
 
 def reason(error: Exception) -> str:
     """What Python-Liquid or Python says is wrong, without its drawing of the source."""
+    if isinstance(error, ArithmeticError):
+        return "a number is too large or not a number"
     return str(error.message) if isinstance(error, LiquidError) else str(error)
 
 

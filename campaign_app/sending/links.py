@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from campaign_app.lib import liquid
+from campaign_app.lib.errors import Invalid
 from campaign_app.lib.html_masks import TAG, Masks
 
 _ATTRIBUTE = re.compile(
@@ -63,5 +64,8 @@ def _is_followed(url: str, own_names: set[str]) -> bool:
         return False
     if "{{" not in url and "{%" not in url:
         return True
-    fields = liquid.compile(url, escape=liquid.Escape.URL).fields
+    try:
+        fields = liquid.compile(url, escape=liquid.Escape.URL).fields
+    except Invalid:  # a block that ends elsewhere, or none: the click could not fill it in
+        return False
     return "unsubscribe_url" not in fields and not fields & own_names

@@ -11,7 +11,6 @@ import re
 from functools import lru_cache
 
 from campaign_app.lib import encoded_words
-from campaign_app.lib.errors import Invalid
 
 SOFT_BREAK = b"=\r\n"
 _LINE = 76
@@ -20,7 +19,6 @@ _NEWLINE = re.compile(r"\r\n?")
 _DOTTED = re.compile(rb"^\.[^\n]*", re.MULTILINE)
 _OVERLONG = re.compile(rb"^([^\n]{74,})(=20|=09)$", re.MULTILINE)
 _BLANKS = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029]+")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def quoted_printable(text: str) -> bytes:
@@ -75,13 +73,6 @@ def one_line(text: str) -> str:
     if text.isprintable() and "  " not in text:
         return text.strip(" ")
     return _BLANKS.sub(" ", text).strip(" ")
-
-
-def refuse_breaks(text: str, what: str) -> str:
-    """The text unchanged. Raises Invalid if it could begin a header of its own."""
-    if _CONTROL.search(text):
-        raise Invalid(f"{what} cannot hold a line break. Remove it.")
-    return text
 
 
 def header(name: str, text: str) -> bytes:

@@ -88,6 +88,12 @@ def test_a_document_keeps_what_mail_clients_look_for():
     assert '<meta name="color-scheme" content="light dark">\n<!--[if !mso]><!-->' in clean
 
 
+def test_a_head_that_is_never_closed_swallows_nothing():
+    page = "<html><head><title>T</title><link href='x'><p>Hello</p><p>you</p>"
+    assert "<body>\n<p>Hello</p><p>you</p>\n</body>" in markup.sanitise(page)
+    assert "<body>\nHello\n</body>" in markup.sanitise("<head><title>T</title>Hello")
+
+
 def test_liquid_in_html_is_written_well_formed():
     clean = markup.sanitise(
         '<a href="https://x.example/{{ x | default: "b" }}">a</a>{% if a < 3 %}'

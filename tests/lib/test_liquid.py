@@ -51,6 +51,8 @@ def test_plain_merge_fields_take_the_quick_way(template, text):
         ("{% comment %}{% if %}{% endcomment %}x", "x"),
         ("{{ name | replace: 'Anna', 'Ann' | append: '!' }}", "Ann Schmidt!"),
         ("{{ 'now' | date: '%Y' | size }}", "4"),
+        ("{{ tags | split: ',' | last }}{{ name | slice: 0, 2 }}{{ age | plus: 1 }}", "bAn18"),
+        ("{% assign x = (1..100000000) %}{{ x | slice: 0, 3 | join: '-' }}", "1-2-3"),
         ("{% unless vip %}no{% endunless %}{% case city %}{% when 'Köln' %}k{% endcase %}", "nok"),
     ],
 )

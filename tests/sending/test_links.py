@@ -27,6 +27,7 @@ from campaign_app.sending.links import links_in, redirect
         ('<a href="{{ website }}">a</a><a href="https://{{ host }}/a">b</a>', []),
         ('<a href="https://x.example{{ rest }}">a</a>', []),
         ('{% for p in l %}<a href="https://x.example/{{ p }}">a</a>{% endfor %}', []),
+        ('<a href="https://x.example/{% if a %}">a</a>{% endif %}', []),
         ('<img src="https://x.example/a.png"><link href="https://x.example/a.css">', []),
         ('<!-- <a href="https://x.example/">a</a> --><p title="<a href=\'https://y\'>">b</p>', []),
     ],
