@@ -159,15 +159,9 @@ def _form_page(
         attribute_error=error.message if error and error.field == "attributes" else "",
         existing=error.recipient if isinstance(error, AlreadyThereError) else None,
         groups=groups.standing(g.workspace),
-        checked=_group_ids() if typed else {group.id for group in mine} | _asked_group(),
+        checked=_group_ids() if typed else {group.id for group in mine},
     )
     return (html, 422) if typed else html
-
-
-def _asked_group() -> set[int]:
-    """The group whose page the person came from."""
-    group_id = request.args.get("group", "")
-    return {int(group_id)} if group_id.isdigit() else set()
 
 
 def _person_page(recipient: Recipient) -> str:
