@@ -17,10 +17,13 @@ _TABLE = """
 CREATE TEMP TABLE import_stage (email text COLLATE "C", name text, attributes jsonb, first boolean)
 """
 
-_LOCK = "SELECT pg_advisory_xact_lock(:kind, hashint8(:workspace_id))"
+# Imports of one workspace take turns by batches: two that name the same people in different order
+# would lock each other's rows. A limit on statements is meant for pages, not for batches.
+_BEGIN = """
+SELECT set_config('statement_timeout', '0', true),
+       pg_advisory_xact_lock(:kind, hashint8(:workspace_id))
+"""
 _LOCK_KIND = 0x1ABE1
-"""Imports of one workspace take turns by batches: two that name the same people in different order
-would lock each other's rows for ever."""
 
 # LATERAL … LIMIT looks each address up by the index; a join, planned on the statistics of a table
 # that was empty a minute ago, reads the whole workspace for every batch. Whoever is not subscribed
@@ -113,13 +116,13 @@ class Merger:
         """
         if not people:
             return Merged()
+        turn = {"kind": _LOCK_KIND, "workspace_id": self._values["workspace_id"]}
+        self._connection.execute(text(_BEGIN), turn)
         cursor = self._connection.connection.cursor()
         cursor.execute("TRUNCATE import_stage")
         lines = io.StringIO("".join(self._copy_lines(people)))
         cursor.copy_expert("COPY import_stage FROM STDIN", lines)
         cursor.close()
-        lock = {"kind": _LOCK_KIND, "workspace_id": self._values["workspace_id"]}
-        self._connection.execute(text(_LOCK), lock)
         row = self._connection.execute(text(_MERGE), self._values).one()
         return Merged(row.people, row.new, row.updated, row.suppressed)
 

@@ -71,7 +71,7 @@ def preview(path: Path, dialect: Dialect) -> Preview:
         sheets=sheets,
         columns=mapping.guess(names, values),
         samples=[_different(column) for column in values],
-        warnings=_warnings(header, body),
+        warnings=_warnings(header, body, dialect),
     )
 
 
@@ -106,14 +106,17 @@ def _different(values: Sequence[str]) -> list[str]:
     return [value for value in shown if value][: limits.SAMPLES]
 
 
-def _warnings(header: Row, body: Sequence[Row]) -> list[str]:
+def _warnings(header: Row, body: Sequence[Row], dialect: Dialect) -> list[str]:
     warnings = []
     if any("\ufffd" in cell for row in [header, *body] for cell in row):
         warnings.append("Some characters cannot be read. Try another encoding.")
     if not any(map(dialects.has_address, body)):
-        warnings.append(
-            "None of the first rows holds an e-mail address. Check the delimiter and the encoding."
+        remedy = (
+            "Is this the right sheet?"
+            if dialect.kind is Kind.EXCEL
+            else "Check what parts the columns, and the encoding."
         )
+        warnings.append(f"None of the first rows holds an e-mail address. {remedy}")
     if dialects.has_address(header):
         warnings.append(
             "The header row holds an e-mail address. If it is a person, set the header row to 0."

@@ -104,6 +104,7 @@ class _Job:
         dialect = Dialect.from_options(row.options)
         columns = mapping.from_entries(row.mapping)
         mapping.check(columns)
+        size = BATCH_ROWS // (1 + len(row.group_ids))
         merger = merge.Merger(
             self._connection,
             workspace_id=row.workspace_id,
@@ -114,7 +115,7 @@ class _Job:
             self._tables(merger),
             open_rows(self._state_path / row.storage_key, dialect) as rows,
             RejectsFile(self._state_path / self._rejected_key) as rejects,
-            contextlib.closing(one_ahead(_batches(rows, columns, dialect))) as batches,
+            contextlib.closing(one_ahead(_batches(rows, columns, dialect, size))) as batches,
         ):
             stopped = self._write(batches, merger, rejects, row)
         if stopped:
@@ -188,10 +189,12 @@ def _note(workspace_id: int, import_id: int) -> None:
     recipient_filter.forget_counts(workspace)
 
 
-def _batches(rows: Rows, columns: Sequence[mapping.Column], dialect: Dialect) -> Iterator[Batch]:
+def _batches(
+    rows: Rows, columns: Sequence[mapping.Column], dialect: Dialect, size: int
+) -> Iterator[Batch]:
     preparer = Preparer(columns)
     rows.head(dialect.header_row)
-    for first, chunk in rows.chunks(BATCH_ROWS):
+    for first, chunk in rows.chunks(max(size, 100)):
         batch = preparer.batch(first, chunk)
         batch.bytes_read = rows.bytes_read
         yield batch
