@@ -154,12 +154,13 @@ def messages(
     since: datetime,
     campaign_id: int | None = None,
     before: int | None = None,
+    size: int = PAGE_SIZE,
 ) -> tuple[list[Failure], int | None]:
-    """Fifty messages of a group, the latest refusal first, and where the next fifty begin."""
-    values = {"key": key, "before": before, "most": PAGE_SIZE + 1}
+    """Some messages of a group, the latest refusal first, and where the next ones begin."""
+    values = {"key": key, "before": before, "most": size + 1}
     found = list(_failures(workspace, since, campaign_id, values))
-    more = len(found) > PAGE_SIZE
-    return found[:PAGE_SIZE], found[PAGE_SIZE - 1].event_id if more else None
+    more = len(found) > size
+    return found[:size], found[size - 1].event_id if more else None
 
 
 def every(

@@ -9,7 +9,14 @@ from flask import Blueprint, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from campaign_app.models.campaigns import EDITABLE, Campaign
-from campaign_app.services import analytics, delivery_log, engagement, exports, mailbox_domains
+from campaign_app.services import (
+    analytics,
+    delivery_lines,
+    delivery_log,
+    engagement,
+    exports,
+    mailbox_domains,
+)
 from campaign_app.services.delivery_log import LogPage
 from campaign_app.web import campaign_figures, csv_download, live_answer, moments
 
@@ -91,11 +98,11 @@ def _domains(campaign: Campaign) -> dict[str, Any]:
 
 def _log(campaign: Campaign) -> dict[str, Any]:
     status = request.args.get("status", "")
-    status = status if status in delivery_log.STATUSES else ""
+    status = status if status in delivery_lines.STATUSES else ""
     search = request.args.get("q", "").strip()
     return {
         "log": _log_page(campaign, status, search),
-        "statuses": delivery_log.STATUSES,
+        "statuses": delivery_lines.STATUSES,
         "status": status,
         "search": search,
     }

@@ -10,7 +10,7 @@ from flask_login import current_user
 
 from campaign_app.models.campaigns import Campaign, CampaignStatus
 from campaign_app.services.analytics import Live
-from campaign_app.services.engagement import Series
+from campaign_app.services.engagement import Series, Totals
 from campaign_app.services.progress import Counts
 from campaign_app.web.filters import user_zone
 from campaign_app.web.moments import duration, friendly, localised
@@ -37,7 +37,6 @@ OUTCOMES = {
 def live_figures(live: Live, growth: dict[str, list[int]]) -> dict[str, Any]:
     """Everything that moves on the page. Shares and rates are 0 to 100."""
     counts, did = live.counts, live.engagement
-    tried = counts.sent + counts.failed + counts.unconfirmed
     return {
         "status": live.campaign.status.value,
         "headline": headline(live),
@@ -52,13 +51,7 @@ def live_figures(live: Live, growth: dict[str, list[int]]) -> dict[str, Any]:
         },
         "moved": f"{counts.done}.{counts.deferred}.{counts.sending}.{did.opens}.{did.clicks}",
         "engagement": asdict(did),
-        "rates": {
-            "sent": share(counts.sent, counts.total),
-            "opened": share(did.unique_opens, counts.sent),
-            "clicked": share(did.unique_clicks, counts.sent),
-            "failed": share(counts.failed, tried),
-            "unsubscribed": share(did.unsubscribes, counts.sent),
-        },
+        "rates": _rates(counts, did),
         "charts": {
             "outcomes": outcomes(counts),
             **growth,
@@ -123,6 +116,17 @@ def headline(live: Live) -> str:
 def share(part: int, whole: int) -> float:
     """Part of whole, 0 to 100."""
     return round(100 * part / whole, 1) if whole else 0.0
+
+
+def _rates(counts: Counts, did: Totals) -> dict[str, float]:
+    tried = counts.sent + counts.failed + counts.unconfirmed
+    return {
+        "sent": share(counts.sent, counts.total),
+        "opened": share(did.unique_opens, counts.sent),
+        "clicked": share(did.unique_clicks, counts.sent),
+        "failed": share(counts.failed, tried),
+        "unsubscribed": share(did.unsubscribes, counts.sent),
+    }
 
 
 def _started(campaign: Campaign) -> str:
