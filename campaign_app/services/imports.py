@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select, update
-from sqlalchemy.dialects.postgresql import insert
 
 from campaign_app.extensions import db
 from campaign_app.lib import clock
@@ -21,13 +20,12 @@ from campaign_app.lib.tenancy import HasId, get_owned, owned_by
 from campaign_app.models.imports import Import, ImportState
 from campaign_app.models.people import User
 from campaign_app.models.recipients import Group
-from campaign_app.services import audit
+from campaign_app.services import audit, groups
 
 PAGE_SIZE = 25
 ACTIVE = (ImportState.WAITING, ImportState.RUNNING)
 STARTABLE = (ImportState.UPLOADED, ImportState.STOPPED, ImportState.FAILED)
 """A stopped or failed import goes on where it stood."""
-MAX_GROUP_NAME = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,29 +186,22 @@ def _pace(row: Import) -> int | None:
     return round(row.rows / elapsed) if elapsed > 0 else None
 
 
-def group_choices(workspace: HasId) -> Sequence[Group]:
-    """The workspace's own groups, by name, without the hidden ones of campaigns."""
-    query = owned_by(workspace, Group).where(Group.hidden.is_(False))
-    return db.session.scalars(query.order_by(func.lower(Group.name))).all()
-
-
 def own_groups(workspace: HasId, group_ids: Sequence[int]) -> list[int]:
     """Those of the ids that are groups of this workspace, campaigns' hidden ones included."""
     query = select(Group.id).where(Group.workspace_id == workspace.id, Group.id.in_(group_ids))
     return list(db.session.scalars(query.order_by(Group.id)))
 
 
-def group_called(workspace: HasId, name: str) -> int:
-    """The id of the group of that name, which is made when it is missing. Raises Invalid."""
+def group_called(workspace: HasId, name: str, *, user: User) -> int:
+    """The id of the group of that name, which is made when it is missing.
+
+    Raises Invalid with field "new_group".
+    """
     plain = " ".join(name.split())
-    if not plain or len(plain) > MAX_GROUP_NAME:
-        message = f"A group's name has 1 to {MAX_GROUP_NAME} characters."
-        raise Invalid(message, field="new_group")
-    made = insert(Group).values(workspace_id=workspace.id, name=plain).on_conflict_do_nothing()
-    db.session.execute(made)
-    query = select(Group.id).where(
-        Group.workspace_id == workspace.id,
-        func.lower(Group.name) == plain.lower(),
-        Group.hidden.is_(False),
-    )
-    return db.session.scalars(query).one()
+    for group in groups.standing(workspace):
+        if group.name.lower() == plain.lower():
+            return group.id
+    try:
+        return groups.create(workspace, name=plain, user=user).id
+    except Invalid as error:
+        raise Invalid(error.message, field="new_group") from None

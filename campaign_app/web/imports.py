@@ -26,7 +26,7 @@ from campaign_app.imports.encodings import CHOICES
 from campaign_app.imports.mapping import LABELS, Column
 from campaign_app.lib.errors import CarillonError, Invalid, NotFound
 from campaign_app.models.imports import Import, ImportState
-from campaign_app.services import imports
+from campaign_app.services import groups, imports
 from campaign_app.tasks import jobs
 from campaign_app.web import import_columns
 from campaign_app.web.import_columns import state_path
@@ -95,7 +95,7 @@ def show(import_id: int) -> Answer:
         row=row,
         progress=imports.progress(row),
         encodings=CHOICES,
-        groups=[group for group in imports.group_choices(g.workspace) if group.id in row.group_ids],
+        groups=groups.chosen(g.workspace, row.group_ids),
     )
 
 
@@ -198,10 +198,10 @@ def _choose_and_start(row: Import, dialect: Dialect, chosen: list[Column]) -> No
 
 def _chosen_groups() -> list[int]:
     """The ticked groups, and the new one if a name was given."""
-    shown = {group.id for group in imports.group_choices(g.workspace)}
+    shown = {group.id for group in groups.standing(g.workspace)}
     chosen = [one for one in request.form.getlist("group_ids", type=int) if one in shown]
     name = request.form.get("new_group", "").strip()
-    return [*chosen, imports.group_called(g.workspace, name)] if name else chosen
+    return [*chosen, imports.group_called(g.workspace, name, user=g.user)] if name else chosen
 
 
 def _plain_name(filename: str) -> str:
@@ -213,7 +213,7 @@ def _upload_form(error: str = "") -> Answer:
     page = render_template(
         "imports/new.html",
         error=error,
-        groups=imports.group_choices(g.workspace),
+        groups=groups.standing(g.workspace),
         chosen=request.values.getlist("group_ids", type=int),
         max_bytes=current_app.config["MAX_CONTENT_LENGTH"],
     )
@@ -240,7 +240,7 @@ def _columns_form(
         encodings=CHOICES,
         delimiters=DELIMITERS,
         labels=LABELS,
-        groups=imports.group_choices(g.workspace),
+        groups=groups.standing(g.workspace),
         chosen=row.group_ids if on_error is None else on_error,
     )
     return (page, error.status) if error else page

@@ -9,7 +9,7 @@ import pytest
 from campaign_app.lib import clock
 from campaign_app.lib.errors import Conflict, Invalid, NotFound
 from campaign_app.models.imports import Import, ImportState
-from campaign_app.services import imports
+from campaign_app.services import groups, imports
 from tests import factories
 
 
@@ -105,10 +105,10 @@ def test_nothing_is_said_about_the_pace_before_the_first_batch(alice):
 def test_a_group_is_found_by_its_name_or_made(alice, charlie):
     known = factories.group(alice.workspace, name="Customers")
     factories.group(charlie.workspace, name="Fans")
-    assert imports.group_called(alice.workspace, " customers ") == known.id
-    made = imports.group_called(alice.workspace, "Fans")
-    names = {group.id: group.name for group in imports.group_choices(alice.workspace)}
+    assert imports.group_called(alice.workspace, " customers ", user=alice.user) == known.id
+    made = imports.group_called(alice.workspace, "Fans", user=alice.user)
+    names = {group.id: group.name for group in groups.standing(alice.workspace)}
     assert names == {known.id: "Customers", made: "Fans"}
     with pytest.raises(Invalid) as refused:
-        imports.group_called(alice.workspace, "x" * 101)
+        imports.group_called(alice.workspace, "x" * 101, user=alice.user)
     assert refused.value.field == "new_group"

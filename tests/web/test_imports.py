@@ -129,7 +129,7 @@ def test_starting_saves_the_choice_and_leads_to_the_progress(alice):
         ({"target-0": "ignore"}, "Choose the column that holds the e-mail addresses"),
         ({"target-1": "email"}, "Two columns are matched to “E-mail address”"),
         ({"key-3": "1 city"}, "Begin with a letter"),
-        ({"new_group": "x" * 101}, "A group&#39;s name has 1 to 100 characters"),
+        ({"new_group": "x" * 101}, "100 characters"),
         ({"header_row": "many"}, "The header row must be a number"),
     ],
 )
