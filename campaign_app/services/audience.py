@@ -55,18 +55,16 @@ def preview(workspace: HasId, campaign: Campaign) -> Audience:
         return Audience()
     places = _places(workspace, groups)
     selected = select(func.count()).select_from(places.subquery()).scalar_subquery()
-    # Within one group nobody is twice: its primary key says so.
-    people = places.distinct().subquery()
-    different = select(func.count()).select_from(people).scalar_subquery()
     row = db.session.execute(
         select(
             selected.label("selected"),
-            (different if len(groups) > 1 else selected).label("different"),
+            _different(places, groups).label("different"),
             _counted(workspace, groups, Recipient.status.in_(OPTED_OUT)).label("unsubscribed"),
             _suppressed(workspace, groups).label("suppressed"),
         )
     ).one()
-    return Audience(row.selected, row.selected - row.different, row.unsubscribed, row.suppressed)
+    duplicates = row.selected - row.different if len(groups) > 1 else 0
+    return Audience(row.selected, duplicates, row.unsubscribed, row.suppressed)
 
 
 def members(workspace: HasId, campaign: Campaign) -> Select[int, str]:
@@ -232,6 +230,13 @@ def _places(workspace: HasId, groups: Sequence[int]) -> Select[int]:
     return select(GroupMember.recipient_id).where(
         GroupMember.workspace_id == workspace.id, GroupMember.group_id.in_(groups)
     )
+
+
+def _different(places: Select[int], groups: Sequence[int]) -> ColumnElement[int]:
+    """How many people hold these places; not asked within one group, where nobody is twice."""
+    if len(groups) == 1:
+        return literal(0)
+    return select(func.count()).select_from(places.distinct().subquery()).scalar_subquery()
 
 
 def _join(rows: Select[int, int, int]) -> None:
