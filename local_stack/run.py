@@ -202,12 +202,14 @@ def main() -> int:
 
 def _serve(cleanup: ExitStack, *, send_demo: bool) -> int:
     stack = Stack(cleanup)
-    cleanup.callback(say, "Stopping…")
-    stack.start()
-    if send_demo:
-        return stack.flask("demo", "send")
-    stack.announce()
-    stack.watch()
+    try:
+        stack.start()
+        if send_demo:
+            return stack.flask("demo", "send")
+        stack.announce()
+        stack.watch()
+    finally:
+        say("Stopping…")
     return 0
 
 
