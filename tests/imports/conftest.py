@@ -1,4 +1,4 @@
-"""A database where commits are real, shared by the tests of a file: each has its own workspace."""
+"""A database where commits are real, shared by these tests: each has its own workspace."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from local_stack import postgres
 from tests import factories
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def import_app(config: Config, app: Flask, postgres_server: postgres.Server) -> Flask:
     with app.app_context():
         db.engine.dispose()  # a database in use cannot serve as a template
