@@ -193,7 +193,7 @@ def _those(workspace: HasId, campaign: Campaign, found: Subquery, status: str) -
     """The messages of the recipients in `found`, by address."""
     own_batch = and_(Batch.id == Message.batch_id, Batch.workspace_id == workspace.id)
     return (
-        select(*delivery_lines.COLUMNS, Batch.opened_through, found.c.email)
+        select(found.c.email, Batch.opened_through, *delivery_lines.COLUMNS)
         .join(found, found.c.id == Message.recipient_id)
         .join(Batch, own_batch)
         .where(

@@ -39,15 +39,17 @@ document.addEventListener("htmx:configRequest", (event) => {
 
 document.addEventListener("htmx:afterSettle", () => start(document));
 
-/* A morph must not touch what charts.js has drawn: its canvas carries its size, its table the figures. */
-function keepsCharts(node) {
+/* A morph must not touch what charts.js has drawn (its canvas carries its size, its table the
+   figures), nor a part that keeps what its reader has chosen. */
+function mayMorph(node) {
+  if (node.matches?.("[data-morph-keep]")) return false;
   return !node.parentElement?.matches("[data-chart]") || node.nodeName === "SCRIPT";
 }
 
 if (window.Idiomorph) {
   Object.assign(window.Idiomorph.defaults.callbacks, {
-    beforeNodeMorphed: keepsCharts,
-    beforeNodeRemoved: keepsCharts,
+    beforeNodeMorphed: mayMorph,
+    beforeNodeRemoved: mayMorph,
   });
 }
 
