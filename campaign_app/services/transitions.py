@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from sqlalchemy import update
+from sqlalchemy.exc import InvalidRequestError
 
 from campaign_app.extensions import db
 from campaign_app.lib import clock
@@ -53,12 +54,20 @@ def lock(campaign: Campaign, verb: str) -> None:
 
     Raises Conflict for one that is under way or over.
     """
-    db.session.refresh(campaign, with_for_update=True)
+    _read_again(campaign, hold=True)
     if campaign.status not in EDITABLE:
         raise refusal(campaign, verb)
 
 
-def refusal(campaign: Campaign, verb: str) -> Conflict | NotFound:
-    """Why it could not be done: "“Autumn” cannot be paused: it is a draft."."""
-    db.session.refresh(campaign)
+def refusal(campaign: Campaign, verb: str) -> Conflict:
+    """Why it could not be done: "“Autumn” cannot be paused: it is a draft now."."""
+    _read_again(campaign)
     return Conflict(f"“{campaign.name}” cannot be {verb}: {_IS_NOW[campaign.status]} now.")
+
+
+def _read_again(campaign: Campaign, *, hold: bool = False) -> None:
+    """Bring the row up to date. Raises NotFound when somebody has deleted it meanwhile."""
+    try:
+        db.session.refresh(campaign, with_for_update=hold)
+    except InvalidRequestError:
+        raise NotFound from None
