@@ -55,7 +55,11 @@ def timeline() -> Response:
 
 def _figures(overview: Overview) -> dict[str, Any]:
     return {
-        "sending": {**asdict(overview.sending), "percent": overview.sending.percent},
+        "sending": {
+            **asdict(overview.sending),
+            "percent": overview.sending.percent,
+            "words": _being_sent(overview.sending.campaigns),
+        },
         "today": asdict(overview.today),
         "overall": asdict(overview.overall),
         "pending": overview.pending,
@@ -68,6 +72,12 @@ def _figures(overview: Overview) -> dict[str, Any]:
         },
         "stamp": f"{overview.last_entry}.{overview.overall.sent}.{overview.overall.opened}",
     }
+
+
+def _being_sent(campaigns: int) -> str:
+    return {0: "nothing is being sent", 1: "1 campaign is being sent"}.get(
+        campaigns, f"{campaigns} campaigns are being sent"
+    )
 
 
 def _timeline(found: Sequence[Performance]) -> dict[str, Any]:

@@ -60,7 +60,8 @@ def test_the_dashboard_shows_figures_campaigns_and_activity(alice: Person, charl
 def test_every_page_learns_what_is_being_sent(alice: Person, charlie: Person):
     under_way(alice)
     data = alice.client.get("/live.json").json
-    assert data["sending"] == {"campaigns": 1, "done": 3, "total": 4, "percent": 75.0}
+    sending = {"campaigns": 1, "done": 3, "total": 4, "percent": 75.0}
+    assert data["sending"] == {**sending, "words": "1 campaign is being sent"}
     assert (data["overall"]["sent"], data["overall"]["failed"], data["pending"]) == (2, 1, 1)
     assert charlie.client.get("/live.json").json["sending"]["campaigns"] == 0
 
