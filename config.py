@@ -42,6 +42,8 @@ class Config:
     """The port the development mail catcher listens on."""
     workers: int = 2
     """How many sending processes run; the dispatcher shares their threads out fairly."""
+    lease_seconds: int = 60
+    """How long a dead worker's mails wait until others take them over; renewed four times in it."""
     max_upload_bytes: int = 2 * 1024**3
     trusted_proxies: int = 0
     """How many reverse proxies set X-Forwarded-*; 0 trusts none."""
@@ -71,6 +73,8 @@ class Config:
         for name in ("secret_key", "encryption_keys", "database_url", "redis_url"):
             if not getattr(self, name):
                 raise ConfigError(f"{name.upper()} is not set. See .env.example.")
+        if self.lease_seconds < 4:
+            raise ConfigError("LEASE_SECONDS must be at least 4: a lease is renewed every quarter.")
         if self.environment == "production" and (self.allow_private_hosts or self.mailbox_dir):
             raise ConfigError("ALLOW_PRIVATE_HOSTS and MAILBOX_DIR are for development only.")
 

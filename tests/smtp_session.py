@@ -238,5 +238,5 @@ class Session:
 
     async def on_quit(self, rest: str) -> None:
         self.say("221 2.0.0 Bye")
-        await self.flush()
+        await self.writer.drain()  # no latency: the client may be on its next connection already
         raise Hangup

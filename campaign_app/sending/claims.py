@@ -86,18 +86,18 @@ class Claim:
 
 
 def claim(
-    sender_id: int, *, worker: str, journal: str, most: int, campaign_id: int | None = None
+    sender_id: int, *, worker: str, journal: str, most: int, seconds: int = LEASE_SECONDS
 ) -> Claim | None:
     """Win up to `most` dispatched batches of one campaign of the sender; the caller commits.
 
-    The oldest come first. None when there is nothing to win.
+    The lease is for `seconds`. The oldest come first. None when there is nothing to win.
     """
     values = {
         "sender": sender_id,
         "worker": worker,
         "journal": journal,
-        "seconds": LEASE_SECONDS,
-        "campaign": campaign_id,
+        "seconds": seconds,
+        "campaign": None,
     }
     rows = db.session.execute(_CLAIM, values | {"most": 1}).all()
     if not rows:

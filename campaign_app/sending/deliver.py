@@ -57,7 +57,7 @@ def drain(sender_id: int, *, workshop: Workshop, worker: str) -> End:
     """Send what the sender has dispatched, over one connection, until there is a reason to end."""
     if stopping.is_wanted():
         return End.STOPPED
-    lease = slots.win(sender_id, worker=worker)
+    lease = slots.win(sender_id, worker=worker, seconds=workshop.lease_seconds)
     if lease is None:
         return End.NO_SLOT
     heartbeat.watch(lease, db.engine)
@@ -194,7 +194,13 @@ class Drain:
         return True
 
     def _win(self, sender_id: int) -> Claim | None:
-        return claim(sender_id, worker=self._worker, journal=self.line.name, most=self.line.batches)
+        return claim(
+            sender_id,
+            worker=self._worker,
+            journal=self.line.name,
+            most=self.line.batches,
+            seconds=self._workshop.lease_seconds,
+        )
 
     def _connect(self, sender: Sender) -> bool:
         db.session.expunge(sender)  # its values are read while no transaction is open

@@ -1,4 +1,4 @@
-"""Leases on batches and slots: for sixty seconds of database time, renewed every fifteen.
+"""Leases on batches and slots: for a minute of database time, renewed four times within it.
 
 A worker that dies loses its leases within a minute. One that is only suspended must not write or
 send after it wakes, so each lease also has a deadline by this machine's own clock, a little
@@ -18,9 +18,10 @@ from campaign_app.lib import logs
 from campaign_app.sending.journal import Journal, JournalError
 
 LEASE_SECONDS = 60
-RENEW_SECONDS = 15
-MARGIN_SECONDS = 8
-"""How much earlier than the database's our own deadline is."""
+RENEWALS = 4
+"""How often a lease is renewed in its time."""
+MARGIN = 1 / 8
+"""How much earlier than the database's our own deadline is, as a share of the lease."""
 
 log = logs.get(__name__)
 
@@ -59,6 +60,7 @@ class Lease:
     """By `boot_clock`; nothing may be sent or written after it."""
     batches: dict[int, int] = field(default_factory=dict)
     """Fence by batch id."""
+    seconds: int = LEASE_SECONDS
 
     @property
     def is_lost(self) -> bool:
@@ -67,7 +69,12 @@ class Lease:
 
     def extend(self, asked_at: float) -> None:
         """Count the deadline anew from the moment before the database was asked."""
-        self.deadline = asked_at + LEASE_SECONDS - MARGIN_SECONDS
+        self.deadline = deadline(asked_at, self.seconds)
+
+
+def deadline(asked_at: float, seconds: int) -> float:
+    """When to stop, by `boot_clock`, with a lease of `seconds` that was asked for at `asked_at`."""
+    return asked_at + seconds * (1 - MARGIN)
 
 
 class GuardedJournal(Journal):
@@ -111,7 +118,7 @@ class Heartbeat:
 
     def _beat(self, engine: Engine) -> None:
         while True:
-            time.sleep(RENEW_SECONDS)
+            time.sleep(self._pause())
             with self._lock:
                 leases = list(self._leases.values())
                 if not leases:
@@ -119,6 +126,11 @@ class Heartbeat:
                     return
             for lease in leases:
                 _renew_or_log(engine, lease)
+
+    def _pause(self) -> float:
+        with self._lock:
+            shortest = min((one.seconds for one in self._leases.values()), default=LEASE_SECONDS)
+        return shortest / RENEWALS
 
 
 def _renew_or_log(engine: Engine, lease: Lease) -> None:
@@ -135,7 +147,7 @@ def renew(engine: Engine, lease: Lease) -> None:
     if lease.is_lost:
         return
     held = dict(lease.batches)
-    seconds = {"seconds": LEASE_SECONDS}
+    seconds = {"seconds": lease.seconds}
     with engine.begin() as connection:
         slot = {"sender": lease.sender_id, "slot": lease.slot, "fence": lease.slot_fence}
         renewed = connection.execute(_RENEW_SLOT, seconds | slot).rowcount

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import text
 
 from campaign_app.extensions import db
-from campaign_app.sending.leases import LEASE_SECONDS, MARGIN_SECONDS, Lease, boot_clock
+from campaign_app.sending.leases import LEASE_SECONDS, Lease, boot_clock, deadline
 
 _MAKE = text(
     """
@@ -34,13 +34,13 @@ _RELEASE = text(
 )
 
 
-def win(sender_id: int, *, worker: str) -> Lease | None:
+def win(sender_id: int, *, worker: str, seconds: int = LEASE_SECONDS) -> Lease | None:
     """Win a free slot of the sender and commit; None when all are taken.
 
     Won before connecting, so ten copies of a doorbell open no eleventh connection.
     """
     asked_at = boot_clock()
-    values = {"sender": sender_id, "worker": worker, "seconds": LEASE_SECONDS}
+    values = {"sender": sender_id, "worker": worker, "seconds": seconds}
     won = db.session.execute(_WIN, values).one_or_none()
     if won is None:
         db.session.execute(_MAKE, {"sender": sender_id})
@@ -48,7 +48,8 @@ def win(sender_id: int, *, worker: str) -> Lease | None:
     db.session.commit()
     if won is None:
         return None
-    return Lease(sender_id, won.slot, won.fence, asked_at + LEASE_SECONDS - MARGIN_SECONDS)
+    ends = deadline(asked_at, seconds)
+    return Lease(sender_id, won.slot, won.fence, ends, seconds=seconds)
 
 
 def release(lease: Lease) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from campaign_app.lib.secrets import Vault
 from campaign_app.models.senders import Sender
 from campaign_app.sending.handover import Account, Timeouts
+from campaign_app.sending.leases import LEASE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Workshop:
     helo: str = "localhost"
     others_wait: Callable[[], bool] = bool
     timeouts: Timeouts = field(default_factory=Timeouts)
+    lease_seconds: int = LEASE_SECONDS
 
     def account(self, sender: Sender) -> Account:
         """The sender's server and log-in. Raises Unavailable when its password is unreadable."""

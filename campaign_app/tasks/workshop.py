@@ -28,6 +28,7 @@ def workshop() -> Workshop:
         sign=current_app.extensions["signer"].sign,
         helo=socket.getfqdn(),
         others_wait=others_wait,
+        lease_seconds=config.lease_seconds,
     )
 
 
