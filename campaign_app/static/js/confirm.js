@@ -24,6 +24,8 @@ function wording(element) {
   return { yes: element.dataset.confirmYes, detail: element.dataset.confirmDetail };
 }
 
+document.documentElement.dataset.asks = "yes"; // ask_early.js need not any more
+
 document.addEventListener("submit", async (event) => {
   const form = event.target;
   const asker = event.submitter?.dataset.confirm ? event.submitter : form;

@@ -11,6 +11,8 @@
  *   data-live-reload="status"         morphs the page's <main> when this value changes
  *   data-live-refresh="counts.done"   sends the element a `refresh` event when this value changes, for
  *                                     hx-trigger; never under a pointer or a focus: somebody reads there
+ *   data-live-seen="sending"          for these two, the value the page was made with: even the first
+ *                                     answer may be news, when things move faster than the polling
  *
  * Each answer is also announced as a `live:data` event on the element, for everything else.
  */
@@ -124,7 +126,7 @@ export function show(root, data) {
   const each = (attribute, act) => {
     for (const [element, path] of own(root, attribute)) {
       const value = at(data, path);
-      if (value !== undefined) act(element, value);
+      if (value !== undefined) act(element, value, path);
     }
   };
   each("data-live", fill);
@@ -132,22 +134,35 @@ export function show(root, data) {
   each("data-live-title", (element, value) => element.setAttribute("title", value ?? ""));
   each("data-live-show", (element, value) => element.toggleAttribute("hidden", !value));
   each("data-live-hide", (element, value) => element.toggleAttribute("hidden", Boolean(value)));
-  each("data-live-reload", (element, value) => reloadWhenChanged(element, String(value)));
-  each("data-live-refresh", (element, value) => refreshWhenChanged(element, String(value)));
+  each("data-live-reload", (element, value, path) => reloadWhenChanged(element, path, String(value)));
+  each("data-live-refresh", (element, value, path) => refreshWhenChanged(element, path, String(value)));
 }
 
-function reloadWhenChanged(element, value) {
-  const before = element.dataset.liveSeen;
-  element.dataset.liveSeen = value;
-  if (before === undefined || before === value || !window.htmx) return;
+/* What each element was last told. Not kept in the element itself: a swap replaces that, and what
+   happens between the swap and the next answer would go unnoticed. */
+const told = new Map();
+
+/** Whether `value` is news to the element; `note()` it when something comes of it. */
+function news(element, path, value) {
+  const key = `${path}#${element.id}`;
+  const before = told.get(key) ?? element.dataset.liveSeen;
+  const note = () => told.set(key, value);
+  if (before === undefined || before === value) note();
+  return { changed: before !== undefined && before !== value, note };
+}
+
+function reloadWhenChanged(element, path, value) {
+  const { changed, note } = news(element, path, value);
+  if (!changed || !window.htmx) return;
+  note();
   window.htmx.ajax("GET", window.location.href, { target: "#main", select: "#main", swap: "morph:outerHTML" });
 }
 
-function refreshWhenChanged(element, value) {
-  const before = element.dataset.liveSeen;
-  if (before !== undefined && before !== value && element.matches(":hover, :focus-within")) return;
-  element.dataset.liveSeen = value;
-  if (before !== undefined && before !== value) window.htmx?.trigger(element, "refresh");
+function refreshWhenChanged(element, path, value) {
+  const { changed, note } = news(element, path, value);
+  if (!changed || element.matches(":hover, :focus-within")) return;
+  note();
+  window.htmx?.trigger(element, "refresh");
 }
 
 const latest = new WeakMap();
