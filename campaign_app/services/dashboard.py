@@ -24,6 +24,15 @@ KEPT_TOP = 15
 TOP_DAYS = 90
 WEEK = 7
 
+_WITHOUT_TEXTS = load_only(
+    Campaign.name,
+    Campaign.status,
+    Campaign.total,
+    Campaign.final_counts,
+    Campaign.started_at,
+    Campaign.planned_at,
+    raiseload=True,
+)
 # What stands still, what was opened today, and the newest line of the log, in one trip.
 _SUMS = text(
     """
@@ -195,17 +204,7 @@ def steps(workspace: HasId) -> Steps:
 
 def _light(workspace: HasId) -> Select[Campaign]:
     """Campaigns without their texts, which are long and not shown here."""
-    return owned_by(workspace, Campaign).options(
-        load_only(
-            Campaign.name,
-            Campaign.status,
-            Campaign.total,
-            Campaign.final_counts,
-            Campaign.started_at,
-            Campaign.planned_at,
-            raiseload=True,
-        )
-    )
+    return owned_by(workspace, Campaign).options(_WITHOUT_TEXTS)
 
 
 def _moving(workspace: HasId) -> Sequence[Campaign]:

@@ -56,7 +56,8 @@ class Domains:
 def largest(workspace: HasId, campaign: Campaign, *, most: int = 8) -> Domains:
     """The providers with the most recipients of the campaign, at most an hour old."""
     stride = max(1, campaign.total // SAMPLE)
-    key = f"domains:{workspace.id}:{campaign.id}:{campaign.status}:{most}"
+    moment = campaign.finished_at or campaign.status
+    key = f"domains:{workspace.id}:{campaign.id}:{moment}:{most}"
     values = {
         "workspace": workspace.id,
         "campaign": campaign.id,
