@@ -26,10 +26,14 @@ class Workers:
     folder: Path
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
-    def start(self, name: str, *, number: int = 0) -> None:
-        """Start a process of the Procfile; `number` tells several sending workers apart."""
+    def start(self, name: str, *, number: int = 0, **more: str) -> None:
+        """Start a process of the Procfile; `number` tells several sending workers apart.
+
+        `more` is set in its environment besides the settings: the web's PORT, say.
+        """
         key = f"{name}-{number}" if number else name
         environment = {**os.environ, **_environment(self.config), "PROCESS_NUMBER": str(number)}
+        environment |= more
         environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         with (self.folder / f"{key}.log").open("ab") as log:
             self.running[key] = subprocess.Popen(
