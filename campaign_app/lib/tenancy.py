@@ -7,6 +7,7 @@ statement on a workspace's table that does not say which workspace it means.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from sqlalchemy import BinaryExpression, FromClause, Select, Table, event, select
@@ -78,9 +79,10 @@ def install() -> None:
         event.listen(Session, "do_orm_execute", guard)
 
 
-def _owned_names() -> set[str]:
+@cache
+def _owned_names() -> frozenset[str]:
     mappers = Base.registry.mappers
-    return {m.local_table.name for m in mappers if issubclass(m.class_, Owned)}  # type: ignore[attr-defined]
+    return frozenset(m.local_table.name for m in mappers if issubclass(m.class_, Owned))  # type: ignore[attr-defined]
 
 
 def _owned_tables(elements: list[visitors.ExternallyTraversible]) -> set[str]:
