@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from campaign_app.models.senders import Sender
 from campaign_app.sending import caps, troubles
 from campaign_app.sending.claims import Claim
-from campaign_app.sending.replies import Scope
 from campaign_app.sending.results import record
 from campaign_app.sending.verdicts import Judgement
 from campaign_app.services import consent
@@ -20,6 +19,11 @@ def write_down(
 
     `addresses` gives each message's recipient. Raises FenceError. The caller commits.
     """
+    if judged.trouble and judged.outlives_connection:
+        # Campaign and sender before messages and batches, as a person's click locks them.
+        troubles.act_on(
+            judged.trouble, judged.words, sender_id=sender.id, campaign_id=claim.campaign_id
+        )
     for batch_id in record(claim.held, sent=judged.sent, others=judged.others):
         del claim.held[batch_id]
     workspace = troubles.Ref(claim.workspace_id)
@@ -28,7 +32,3 @@ def write_down(
     caps.give_back(sender, unused=judged.not_sent)
     if judged.sent and sender.cooling_tier:
         troubles.is_well(sender.id)
-    if judged.trouble and judged.trouble.scope != Scope.CONNECTION:
-        troubles.act_on(
-            judged.trouble, judged.words, sender_id=sender.id, campaign_id=claim.campaign_id
-        )

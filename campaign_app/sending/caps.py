@@ -42,6 +42,8 @@ class Allowance:
     wait_seconds: float = 0.0
     cap: str = ""
     """The cap that is used up: minute, hour or day."""
+    words: str = ""
+    """Why the sender waits, for its owner."""
 
 
 def allow(sender: Sender, *, want: int) -> Allowance:
@@ -60,7 +62,8 @@ def allow(sender: Sender, *, want: int) -> Allowance:
     if left[tightest] > 0:
         return Allowance(min(want, left[tightest]))
     waits = {"minute": 15.0, "hour": 60.0, "day": 600.0}
-    return Allowance(0, waits[tightest], tightest)
+    words = f"{caps[tightest]:,} e-mails a {tightest} are allowed, and they are used up"
+    return Allowance(0, waits[tightest], tightest, words)
 
 
 def count(sender: Sender, *, handed_over: int) -> None:
@@ -72,4 +75,5 @@ def count(sender: Sender, *, handed_over: int) -> None:
 def give_back(sender: Sender, *, unused: int) -> None:
     """Take back what was counted for messages that did not leave."""
     if unused and (sender.per_minute or sender.per_hour or sender.per_day):
+        db.session.execute(_LOCK, {"sender": sender.id})  # first, as everywhere, or two would wait
         db.session.execute(_USE, {"sender": sender.id, "count": -unused})

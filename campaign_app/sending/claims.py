@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Row, text
 
 from campaign_app.extensions import db
+from campaign_app.lib import logs
 from campaign_app.models.messages import MessageStatus
 from campaign_app.sending.leases import LEASE_SECONDS
 from campaign_app.sending.results import FenceError, Result, record
+
+log = logs.get(__name__)
 
 _CLAIM = text(
     """
     UPDATE batches
     SET state = 'sending', fence = fence + 1, worker = :worker, journal = :journal,
         lease_until = now() + make_interval(secs => :seconds), opened = 0, opened_through = NULL
-    WHERE id IN (
+    WHERE id = ANY(ARRAY(  -- an IN could be asked again for every row, and win more than :most
         SELECT b.id FROM batches b
         JOIN campaigns c ON c.id = b.campaign_id AND c.status = 'sending'
         JOIN senders s ON s.id = b.sender_id AND s.state = 'active'
         WHERE b.sender_id = :sender AND b.state = 'dispatched' AND b.not_before <= now()
           AND b.campaign_id = COALESCE(CAST(:campaign AS bigint), b.campaign_id)
-        ORDER BY b.not_before, b.id LIMIT :most FOR UPDATE OF b SKIP LOCKED)
+        ORDER BY b.not_before, b.id LIMIT :most FOR UPDATE OF b SKIP LOCKED))
     RETURNING id, fence, campaign_id, workspace_id
     """
 )
@@ -61,6 +64,15 @@ _GIVE_BACK = text(
     WHERE b.id = held.id AND b.fence = held.fence AND b.state = 'sending'
     """
 )
+_UNDO_DISPATCH = text(
+    """
+    UPDATE batches SET state = 'pending'
+    WHERE id = ANY(ARRAY(
+        SELECT id FROM batches
+        WHERE sender_id = :sender AND state = 'dispatched' AND campaign_id = :campaign
+        ORDER BY id FOR UPDATE SKIP LOCKED))
+    """
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +95,10 @@ class Claim:
     campaign_id: int
     workspace_id: int
     held: dict[int, int] = field(default_factory=dict)
+
+    def copy(self) -> Claim:
+        """The same batches in a dictionary of its own."""
+        return replace(self, held=dict(self.held))
 
 
 def claim(
@@ -158,9 +174,30 @@ def _open(claim: Claim, turns: Sequence[Turn]) -> bool:
 
 def give_back(claim: Claim, *, seconds: float = 0) -> None:
     """Return the batches for anybody to claim in `seconds` from now; the caller commits."""
-    values = {"ids": list(claim.held), "fences": list(claim.held.values()), "seconds": seconds}
-    db.session.execute(_GIVE_BACK, values)
-    claim.held.clear()
+    if claim.held:
+        values = {"ids": list(claim.held), "fences": list(claim.held.values())}
+        db.session.execute(_GIVE_BACK, values | {"seconds": seconds})
+        claim.held.clear()
+
+
+def close_empty(claim: Claim) -> None:
+    """Finish batches that hold nothing to send any more; the caller commits."""
+    for batch_id in record(claim.held):
+        del claim.held[batch_id]
+    if claim.held:
+        log.error("batches without messages", batches=list(claim.held))
+        give_back(claim, seconds=60)
+
+
+def hold(claim: Claim, *, sender_id: int, seconds: float) -> None:
+    """Give the batches back for `seconds`, in which no other of the campaign is marked either.
+
+    Or every batch would be tried in turn, only to find that its campaign has to wait. The caller
+    commits.
+    """
+    give_back(claim, seconds=seconds)
+    values = {"sender": sender_id, "campaign": claim.campaign_id}
+    db.session.execute(_UNDO_DISPATCH, values)
 
 
 def _turn(row: Row[Any]) -> Turn:

@@ -7,26 +7,34 @@ server is spoken to or a gap is slept through.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import StrEnum
-from time import monotonic
+from time import monotonic, sleep
 
-from sqlalchemy import select
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from campaign_app.extensions import db
 from campaign_app.lib import logs
 from campaign_app.lib.errors import CarillonError, Invalid
 from campaign_app.models.senders import Sender, SenderState
-from campaign_app.sending import bookkeeping, caps, marking, pacing, slots, stopping, troubles
-from campaign_app.sending.claims import Claim, Turn, claim, give_back, open_window
+from campaign_app.sending import (
+    bookkeeping,
+    caps,
+    claims,
+    marking,
+    pacing,
+    slots,
+    stopping,
+    troubles,
+)
+from campaign_app.sending.claims import Claim, Turn
 from campaign_app.sending.composition import Letters, letters
 from campaign_app.sending.handover import TransportError
 from campaign_app.sending.leases import Lease, LeaseLostError, heartbeat
 from campaign_app.sending.line import Line
-from campaign_app.sending.replies import STOP, Action, Scope, Verdict, classify_error
-from campaign_app.sending.results import FenceError, record
-from campaign_app.sending.throttle import take_turns
+from campaign_app.sending.replies import STOP, Verdict, classify_error
+from campaign_app.sending.results import FenceError
+from campaign_app.sending.throttle import LONGEST_SLEEP, Pace, take_turns, until_turn
 from campaign_app.sending.verdicts import Judgement, judge
 from campaign_app.sending.workshop import Workshop
 
@@ -41,8 +49,8 @@ log = logs.get(__name__)
 class End(StrEnum):
     """Why a drain ended. EMPTY: nothing left to claim. NO_SLOT: all connections are taken.
 
-    YIELDED: its turn was over, and others waited. WAITING: the pace, a cap, the sender or the
-    campaign says that nothing may be sent now. STOPPED: the process ends. LOST: its lease ran out.
+    YIELDED: its turn was over, and others waited. WAITING: the sender rests or the campaign's
+    template cannot be read. STOPPED: the process ends. LOST: its lease ran out.
     """
 
     EMPTY = "empty"
@@ -60,24 +68,28 @@ def drain(sender_id: int, *, workshop: Workshop, worker: str) -> End:
     lease = slots.win(sender_id, worker=worker, seconds=workshop.lease_seconds)
     if lease is None:
         return End.NO_SLOT
+    run = Drain(lease, workshop, worker)  # before the heartbeat: nobody would end it for us
     heartbeat.watch(lease, db.engine)
-    run = Drain(lease, workshop, worker)
     try:
         end = run.run()
     finally:
         heartbeat.forget(lease)
-        run.line.close(keep_journal=run.end in (None, End.LOST))
+        run.line.close(keep_journal=run.in_doubt or run.end in (None, End.LOST))
     slots.release(lease)
     return end
 
 
 class Drain:
-    """The state of one drain. `judgement` is what is known and not yet written down."""
+    """The state of one drain. `_judgement` is what is known and not yet written down.
+
+    `in_doubt`: a commit's answer got lost once, so there may be a window that we know nothing of.
+    """
 
     def __init__(self, lease: Lease, workshop: Workshop, worker: str) -> None:
         self.lease = lease
         self.line = Line(workshop, lease)
         self.end: End | None = None
+        self.in_doubt = False
         self._workshop = workshop
         self._worker = worker
         self._claim: Claim | None = None
@@ -108,14 +120,16 @@ class Drain:
                 raise LeaseLostError("The lease ran out.")
             try:
                 return self._step()
-            except (OperationalError, InterfaceError) as error:
+            except (OperationalError, InterfaceError, PoolTimeoutError) as error:
                 db.session.rollback()
-                log.warning("database away", sender=self.lease.sender_id, error=str(error.orig))
-                self._claim = _copy(self._safe)
-                stopping.sleep(1)
+                cause = error.orig if isinstance(error, DBAPIError) else error
+                log.warning("database away", sender=self.lease.sender_id, error=str(cause))
+                self.in_doubt = True
+                self._claim = self._safe and self._safe.copy()
+                sleep(1)  # also while the process ends: spinning would help nobody
 
     def _step(self) -> list[Turn]:
-        sender = self._load_sender()
+        sender = slots.sender_of(self.lease)
         self._record(sender)
         if end := self._reason_to_end(sender):
             return self._leave(end)
@@ -125,13 +139,6 @@ class Drain:
             return []
         return self._open_window(sender)
 
-    def _load_sender(self) -> Sender:
-        return db.session.scalars(
-            select(Sender)
-            .where(Sender.id == self.lease.sender_id)
-            .execution_options(all_workspaces=True, populate_existing=True)
-        ).one()
-
     def _record(self, sender: Sender) -> None:
         """Write the last window's results: known is known, whatever the campaign's status."""
         judged = self._judgement
@@ -139,7 +146,7 @@ class Drain:
             return
         bookkeeping.write_down(sender, self._claim, judged, self._addresses)
         self._claim = self._claim if self._claim.held else None
-        if self._barren >= BARREN_WINDOWS and not judged.trouble:
+        if self._barren >= BARREN_WINDOWS and not judged.outlives_connection:
             troubles.cool(sender.id, judged.words)
 
     def _reason_to_end(self, sender: Sender) -> End | None:
@@ -148,14 +155,14 @@ class Drain:
         judged = self._judgement
         if self._barren >= BARREN_WINDOWS or sender.state != SenderState.ACTIVE:
             return End.WAITING
-        if judged and judged.trouble and judged.trouble.scope != Scope.CONNECTION:
+        if judged and judged.outlives_connection:
             return End.WAITING
         turn_is_over = monotonic() - self._began > TURN_SECONDS
         return End.YIELDED if turn_is_over and self._workshop.others_wait() else None
 
-    def _leave(self, end: End, *, seconds: float = 0) -> list[Turn]:
-        if self._claim and self._claim.held:
-            give_back(self._claim, seconds=seconds)
+    def _leave(self, end: End) -> list[Turn]:
+        if self._claim:
+            claims.give_back(self._claim)
         self._commit()
         self.end = end
         return []
@@ -168,12 +175,13 @@ class Drain:
             self._judgement = None
         if self._claim and not self._claim.held:
             self._claim = None
-        self._safe = _copy(self._claim)
+        self._safe = self._claim and self._claim.copy()
         self.lease.batches = dict(self._claim.held) if self._claim else {}
 
     def _claim_more(self, sender: Sender) -> bool:
         won = self._win(sender.id)
         if won is None:
+            self._commit_for(sender)  # refilling waits for other drains: with no row of ours locked
             marking.refill(sender.id)
             won = self._win(sender.id)
         if won is None:
@@ -181,11 +189,9 @@ class Drain:
             return False
         self._claim = won
         try:
+            tools = self._workshop
             self._letters = letters(
-                won.campaign_id,
-                sender,
-                public_url=self._workshop.public_url,
-                sign=self._workshop.sign,
+                won.campaign_id, sender, public_url=tools.public_url, sign=tools.sign
             )
         except Invalid as error:
             troubles.pause(won.campaign_id, error.message)
@@ -194,22 +200,24 @@ class Drain:
         return True
 
     def _win(self, sender_id: int) -> Claim | None:
-        return claim(
-            sender_id,
-            worker=self._worker,
-            journal=self.line.name,
-            most=self.line.batches,
-            seconds=self._workshop.lease_seconds,
+        seconds, most = self._workshop.lease_seconds, self.line.batches
+        return claims.claim(
+            sender_id, worker=self._worker, journal=self.line.name, most=most, seconds=seconds
         )
 
     def _connect(self, sender: Sender) -> bool:
-        db.session.expunge(sender)  # its values are read while no transaction is open
-        self._commit()
+        pace = self._pace(sender)
+        self._commit_for(sender)
+        if (wait := until_turn(pace)) > LONGEST_SLEEP:
+            self._hold(wait)
+            return False
         try:
             self.line.connect(sender)
         except TransportError as error:
-            verdict = classify_error(error)
-            self._rest(sender, error.message, verdict)
+            if stopping.is_wanted():  # our own haste is no fault of the server's
+                self._leave(End.STOPPED)
+            else:
+                self._rest(sender, error.message, classify_error(error))
             return False
         except CarillonError as error:
             self._rest(sender, error.message, STOP)
@@ -217,56 +225,56 @@ class Drain:
         return True
 
     def _rest(self, sender: Sender, words: str, verdict: Verdict) -> None:
-        if verdict.action == Action.STOP:
-            troubles.stop(sender.id, words)
-        else:
-            troubles.cool(sender.id, words, seconds=verdict.wait_seconds)
+        campaign_id = self._claim.campaign_id if self._claim else 0
+        troubles.act_on(verdict, words, sender_id=sender.id, campaign_id=campaign_id)
         self._leave(End.WAITING)
 
     def _open_window(self, sender: Sender) -> list[Turn]:
         if self._claim is None:
             return []
-        most = min(self.line.window, self.line.room)
-        count, wait = self._allowed(sender, most)
-        if not count:
-            return self._leave(End.WAITING, seconds=wait)
-        turns = open_window(self._claim, most=count)
+        most = self._paced(sender, min(self.line.window, self.line.room))
+        if not most:
+            return []
+        allowance = caps.allow(sender, want=most)
+        if not allowance.count:
+            troubles.cool(sender.id, allowance.words, seconds=allowance.wait_seconds)
+            return self._leave(End.WAITING)
+        turns = claims.open_window(self._claim, most=allowance.count)
         if turns is None:  # the campaign was paused or cancelled: look for another one's batches
-            give_back(self._claim)
+            claims.give_back(self._claim)
         elif not turns:
-            self._close_empty()
+            claims.close_empty(self._claim)
         else:
             caps.count(sender, handed_over=len(turns))
         self._commit()
         return turns or []
 
-    def _close_empty(self) -> None:
-        """Finish batches that hold nothing to send any more."""
-        if self._claim is None:
-            return
-        for batch_id in record(self._claim.held):
-            del self._claim.held[batch_id]
-        if self._claim.held:
-            log.error("batches without messages", batches=list(self._claim.held))
-            give_back(self._claim, seconds=60)
+    def _paced(self, sender: Sender, most: int) -> int:
+        """How many messages may leave now, after sleeping the gap; 0 when none may."""
+        pace = self._pace(sender)
+        if not pace.gap:
+            return most
+        # No cap is touched while sleeping, and no connection of the database is held.
+        self._commit_for(sender)
+        turns = take_turns(pace, most=most)
+        if not turns.count:
+            self._hold(turns.wait_seconds)
+            return 0
+        stopping.sleep(turns.wait_seconds)
+        return 0 if stopping.is_wanted() else turns.count
 
-    def _allowed(self, sender: Sender, most: int) -> tuple[int, float]:
-        """How many messages may leave now, after sleeping the gap; or 0 and how long to wait."""
-        pace = pacing.of(sender, self._claim.campaign_id if self._claim else 0)
-        if pace.gap:
-            # No cap is touched while sleeping, and no connection of the database is held.
-            self._commit_for(sender)
-            turns = take_turns(pace, most=most)
-            if not turns.count:
-                return 0, turns.wait_seconds
-            stopping.sleep(turns.wait_seconds)
-            if stopping.is_wanted():
-                return 0, 0.0
-            most = turns.count
-        allowance = caps.allow(sender, want=most)
-        return allowance.count, allowance.wait_seconds
+    def _pace(self, sender: Sender) -> Pace:
+        return pacing.of(sender, self._claim.campaign_id if self._claim else 0)
+
+    def _hold(self, wait: float) -> None:
+        """Let the campaign wait until its moment is near enough to sleep; another's may be now."""
+        if self._claim:
+            seconds = max(1.0, wait - LONGEST_SLEEP)
+            claims.hold(self._claim, sender_id=self.lease.sender_id, seconds=seconds)
+        self._commit()
 
     def _commit_for(self, sender: Sender) -> None:
+        """Commit; the sender's values can be read on while no transaction is open."""
         if sender in db.session:
             db.session.expunge(sender)
         self._commit()
@@ -279,18 +287,13 @@ class Drain:
         outcomes, broken = (result.outcomes, result.broken) if result else ([], None)
         judged = judge(outcomes, {turn.message_id: turn for turn in turns}, broken)
         judged.others.extend(failed)
-        if broken and not judged.sent:
-            self._barren += 1
+        is_lost = broken or (judged.trouble and not judged.outlives_connection)
+        self._barren = 0 if judged.sent else self._barren + bool(is_lost)
+        if broken:
             judged.words = judged.words or broken.message
-        elif judged.sent:
-            self._barren = 0
-        if judged.trouble and judged.trouble.scope == Scope.CONNECTION:
+        elif is_lost:
             self.line.hang_up()
         self._addresses = {turn.message_id: turn.address for turn in turns}
         self._judgement = judged
         if self.lease.is_lost:
             raise LeaseLostError("The lease ran out.")
-
-
-def _copy(claim: Claim | None) -> Claim | None:
-    return claim and replace(claim, held=dict(claim.held))

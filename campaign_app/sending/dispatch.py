@@ -70,6 +70,7 @@ def go_round(*, journals: Path, capacity: int) -> Round:
     campaigns.start_due(clock.now())
     db.session.commit()
     recover.take_back(journals)
+    recover.tidy(journals)
     _retry_due()
     _step(_WITHDRAW)
     troubles.wake()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select, text, update
+from sqlalchemy import select, text
 
 from campaign_app.extensions import db
 from campaign_app.lib import clock
 from campaign_app.models.campaigns import Campaign, CampaignStatus
 from campaign_app.sending.troubles import Ref
 from campaign_app.services import audit, progress
+from campaign_app.services.progress import Counts
 
 CANCELLED_A_ROUND = 200
 """Batches whose messages are cancelled in one round."""
@@ -67,39 +68,43 @@ def settle() -> None:
 
 
 def _sample_or_complete(campaign: Campaign) -> None:
-    so_far = progress.counts(Ref(campaign.workspace_id), [campaign])[campaign.id]
-    if so_far.done < so_far.total or so_far.sending:
+    so_far = _counts(campaign)
+    if _is_under_way(so_far):
         campaign.progress = progress.sampled(campaign, so_far.done, at=clock.now())
         return
-    won = db.session.scalar(
-        update(Campaign)
-        .where(
-            Campaign.workspace_id == campaign.workspace_id,
-            Campaign.id == campaign.id,
-            Campaign.status == CampaignStatus.SENDING,
-        )
-        .values(
-            status=CampaignStatus.COMPLETED,
-            finished_at=clock.now(),
-            final_counts=so_far.as_dict(),
-            progress=[],
-        )
-        .returning(Campaign.id)
+    # Somebody may be trying failed messages again: only under the row's lock is a count the last.
+    db.session.refresh(campaign, with_for_update=True)
+    so_far = _counts(campaign)
+    if campaign.status == CampaignStatus.SENDING and not _is_under_way(so_far):
+        _complete(campaign, so_far)
+
+
+def _is_under_way(so_far: Counts) -> bool:
+    return so_far.done < so_far.total or so_far.sending > 0
+
+
+def _counts(campaign: Campaign) -> Counts:
+    return progress.counts(Ref(campaign.workspace_id), [campaign])[campaign.id]
+
+
+def _complete(campaign: Campaign, so_far: Counts) -> None:
+    campaign.status = CampaignStatus.COMPLETED
+    campaign.finished_at = clock.now()
+    campaign.final_counts = so_far.as_dict()
+    campaign.progress = []
+    audit.record(
+        Ref(campaign.workspace_id),
+        "campaign.completed",
+        f"“{campaign.name}” is complete: {so_far.sent:,} of {so_far.total:,} sent",
+        subject_id=campaign.id,
     )
-    if won:
-        audit.record(
-            Ref(campaign.workspace_id),
-            "campaign.completed",
-            f"“{campaign.name}” is complete: {so_far.sent:,} of {so_far.total:,} sent",
-            subject_id=campaign.id,
-        )
 
 
 def _clear(campaign: Campaign) -> None:
     """Turn what a cancelled campaign has left into `cancelled`, some batches at a time."""
     db.session.execute(_CANCEL, {"campaign": campaign.id, "most": CANCELLED_A_ROUND})
     db.session.execute(_CANCEL_DEFERRED, {"campaign": campaign.id})
-    so_far = progress.counts(Ref(campaign.workspace_id), [campaign])[campaign.id]
+    so_far = _counts(campaign)
     if so_far.done == so_far.total:
         campaign.final_counts = so_far.as_dict()
         campaign.finished_at = campaign.finished_at or clock.now()

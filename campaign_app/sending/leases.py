@@ -101,6 +101,11 @@ class Heartbeat:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
+    @property
+    def watched(self) -> int:
+        """How many leases are being renewed."""
+        return len(self._leases)
+
     def watch(self, lease: Lease, engine: Engine) -> None:
         """Renew this lease from now on."""
         with self._lock:

@@ -36,6 +36,7 @@ class Line:
         workshop.journals.mkdir(parents=True, exist_ok=True)
         name = f"{lease.sender_id}-{lease.slot}-{lease.slot_fence}.journal"
         self.journal = GuardedJournal(workshop.journals / name)
+        self.journal.clear()  # a fence is won once: what stands there is another database's
         self.journal.lease = lease
         self.window = FIRST_WINDOW
 

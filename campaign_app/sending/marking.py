@@ -19,6 +19,9 @@ _MARK = text(
                array_agg(c.id) AS campaign_ids
         FROM campaigns c JOIN senders s ON s.id = c.sender_id AND s.state = 'active'
         WHERE c.status = 'sending' AND c.planned_at IS NOT NULL
+          AND NOT EXISTS (  -- its pace lets nothing leave before then
+              SELECT 1 FROM batches h WHERE h.sender_id = s.id AND h.state = 'pending'
+                AND h.not_before > now() AND h.campaign_id = c.id)
           AND s.id = COALESCE(CAST(:sender AS bigint), s.id)
         GROUP BY s.id
     ), allowed AS (

@@ -7,6 +7,7 @@ connection. Without the journal nobody can know, and the whole open window is `u
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from campaign_app.sending.verdicts import Judgement, judge
 
 MOST = 200
 """Batches taken back in one round."""
+KEPT_SECONDS = 86_400
+"""How long a journal that nobody deleted is kept after its last line."""
 
 log = logs.get(__name__)
 
@@ -48,6 +51,9 @@ _FREE = text(
     WHERE id = :batch AND fence = :fence AND state = 'sending'
     """
 )
+
+
+_NAMED = text("SELECT journal FROM batches WHERE state = 'sending' AND journal = ANY(:names)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,27 @@ def take_back(journals: Path) -> Recovered:
         log.warning("lease taken back", batch=batch.id, campaign=batch.campaign_id)
     db.session.commit()
     return Recovered(len(batches), given_back, recorded, unconfirmed)
+
+
+def tidy(journals: Path) -> int:
+    """Delete the old journals of connections that died; gives how many."""
+    long_ago = time.time() - KEPT_SECONDS
+    old = {path.name: path for path in journals.glob("*.journal") if _changed(path) < long_ago}
+    if not old:
+        return 0
+    for name in db.session.scalars(_NAMED, {"names": list(old)}).all():
+        old.pop(name, None)
+    db.session.rollback()
+    for path in old.values():
+        path.unlink(missing_ok=True)
+    return len(old)
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # its drain has ended meanwhile
+        return time.time()
 
 
 def _read(journals: Path, name: str) -> dict[int, int | None] | None:

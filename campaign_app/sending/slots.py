@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from campaign_app.extensions import db
+from campaign_app.models.senders import Sender
 from campaign_app.sending.leases import LEASE_SECONDS, Lease, boot_clock, deadline
 
 _MAKE = text(
@@ -50,6 +51,15 @@ def win(sender_id: int, *, worker: str, seconds: int = LEASE_SECONDS) -> Lease |
         return None
     ends = deadline(asked_at, seconds)
     return Lease(sender_id, won.slot, won.fence, ends, seconds=seconds)
+
+
+def sender_of(lease: Lease) -> Sender:
+    """The sender as it is now."""
+    return db.session.scalars(
+        select(Sender)
+        .where(Sender.id == lease.sender_id)
+        .execution_options(all_workspaces=True, populate_existing=True)  # a drain has one sender
+    ).one()
 
 
 def release(lease: Lease) -> None:

@@ -32,7 +32,9 @@ local start, widest = now, 0
 for i = 1, 2 do
     local gap = tonumber(ARGV[i])
     if gap > 0 then
-        local free = tonumber(redis.call('GET', KEYS[i]) or now + gap)
+        -- Noted even if no turn is taken: an unknown moment would stay one gap ahead for ever.
+        redis.call('SET', KEYS[i], string.format('%.0f', now + gap), 'NX', 'EX', ARGV[5])
+        local free = tonumber(redis.call('GET', KEYS[i]))
         if free > start then start = free end
         if gap > widest then widest = gap end
     end
@@ -84,12 +86,20 @@ def take_turns(pace: Pace, *, most: int) -> Turns:
     """
     if pace.gap <= 0:
         return Turns(most, 0.0)
-    count = max(1, min(most, int(WINDOW_SECONDS / pace.gap)))
+    return _ask(pace, max(1, min(most, int(WINDOW_SECONDS / pace.gap))), LONGEST_SLEEP)
+
+
+def until_turn(pace: Pace) -> float:
+    """Seconds until the next turn would come; none is taken."""
+    return _ask(pace, 1, -1.0).wait_seconds if pace.gap > 0 else 0.0
+
+
+def _ask(pace: Pace, count: int, longest: float) -> Turns:
     keys = [f"carillon:pace:s{pace.sender_id}", f"carillon:pace:c{pace.campaign_id}"]
     gaps = [_micro(pace.sender_gap), _micro(pace.campaign_gap)]
     try:
         wait, given = redis.client.eval(
-            _TAKE_TURNS, 2, *keys, *gaps, count, _micro(LONGEST_SLEEP), KEY_SECONDS
+            _TAKE_TURNS, 2, *keys, *gaps, count, _micro(longest), KEY_SECONDS
         )
     except RedisError as error:
         # Without Redis nobody knows the pace of the others: better late than too fast.

@@ -52,7 +52,10 @@ class Ref:
 
 
 def act_on(verdict: Verdict, words: str, *, sender_id: int, campaign_id: int) -> None:
-    """Cool or stop the sender, or pause the campaign; the caller commits."""
+    """Cool or stop the sender, or pause the campaign; the caller commits.
+
+    A connection that cannot be had cools the sender, too.
+    """
     if verdict.action == Action.STOP:
         stop(sender_id, words)
     elif verdict.action == Action.PAUSE:

@@ -41,6 +41,11 @@ class Judgement:
     words: str = ""
     not_sent: int = 0
 
+    @property
+    def outlives_connection(self) -> bool:
+        """True for a trouble that another connection would meet again."""
+        return self.trouble is not None and self.trouble.scope != Scope.CONNECTION
+
 
 def judge(
     outcomes: list[Outcome], turns: Mapping[int, Turn], broken: TransportError | None

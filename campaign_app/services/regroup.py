@@ -14,6 +14,13 @@ from campaign_app.extensions import db
 
 BATCH_SIZE = 50
 
+# In the order in which drains count them, so that neither waits for the other for ever.
+_LOCK = text(
+    """
+    SELECT id FROM batches WHERE id IN (SELECT batch_id FROM messages WHERE id = ANY(:ids))
+    ORDER BY id FOR UPDATE
+    """
+)
 _MOVE = text(
     """
     WITH moving AS (
@@ -63,5 +70,6 @@ def into_new_batches(message_ids: Sequence[int], *, afresh: bool = False) -> int
     """
     if not message_ids:
         return 0
+    db.session.execute(_LOCK, {"ids": list(message_ids)})
     values = {"ids": list(message_ids), "size": BATCH_SIZE, "afresh": afresh}
     return int(db.session.scalar(_MOVE, values) or 0)

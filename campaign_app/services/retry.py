@@ -28,7 +28,8 @@ _FIND = text(
 def retry_failed(workspace: HasId, campaign: Campaign) -> int:
     """Make the campaign's failed messages pending again, all tiers before them; gives how many.
 
-    Reopens a completed campaign. Raises Conflict for one that is not started or was cancelled.
+    Reopens a completed campaign. Raises Conflict for one that is not started, was cancelled or has
+    lost its sender.
     """
     return _again(workspace, campaign, MessageStatus.FAILED)
 
@@ -64,12 +65,13 @@ def _reopen(workspace: HasId, campaign: Campaign) -> None:
             Campaign.workspace_id == workspace.id,
             Campaign.id == campaign.id,
             Campaign.status.in_(open_states),
+            Campaign.sender_id.is_not(None),
         )
         .values(final_counts=None, finished_at=None)
         .returning(Campaign.id)
     )
     if won is None:
-        raise Conflict(f"A {campaign.status} campaign has nothing to try again.")
+        raise _refusal(campaign)
     db.session.execute(
         update(Campaign)
         .where(
@@ -79,3 +81,10 @@ def _reopen(workspace: HasId, campaign: Campaign) -> None:
         )
         .values(status=CampaignStatus.SENDING)
     )
+
+
+def _refusal(campaign: Campaign) -> Conflict:
+    db.session.refresh(campaign)
+    if campaign.sender_id is None:
+        return Conflict(f"The sender of “{campaign.name}” was deleted: nothing can be sent again.")
+    return Conflict(f"A {campaign.status} campaign has nothing to try again.")

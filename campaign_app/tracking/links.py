@@ -26,7 +26,7 @@ _OWNER = text(
            s.from_name
     FROM messages m
     JOIN workspaces w ON w.id = m.workspace_id
-    JOIN campaigns c ON c.id = m.campaign_id
+    LEFT JOIN campaigns c ON c.id = m.campaign_id
     LEFT JOIN senders s ON s.id = c.sender_id
     WHERE m.id = :message
     """

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import text
 
 from campaign_app.extensions import db
 from campaign_app.lib import clock
@@ -138,3 +139,13 @@ def test_the_form_keeps_the_reason(app, client, mail: Message):
     client.post(f"/u/{token(app, mail)}", data={"reason": "Too many mails"})
     (event,) = everything(app, ConsentEvent)
     assert (event.source, event.reason) == ("link", "Too many mails")
+
+
+def test_whoever_was_mailed_can_unsubscribe_after_the_campaign_was_deleted(
+    app, client: FlaskClient, mail: Message
+):
+    db.session.execute(text("DELETE FROM campaigns"))
+    db.session.commit()
+    assert client.post(f"/u/{token(app, mail)}").status_code == 200
+    (recipient,) = everything(app, Recipient)
+    assert recipient.status == RecipientStatus.UNSUBSCRIBED

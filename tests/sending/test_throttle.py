@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from flask import Flask
 from hypothesis import given
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from campaign_app.extensions import redis
 from campaign_app.sending.dispatch import share
-from campaign_app.sending.throttle import LONGEST_SLEEP, Pace, sender_gap, take_turns
+from campaign_app.sending.throttle import LONGEST_SLEEP, Pace, sender_gap, take_turns, until_turn
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +56,15 @@ def test_a_long_wait_reserves_nothing():
         turns = take_turns(pace(sender=60.0), most=1)
         assert (turns.count, turns.wait_seconds) == (0, pytest.approx(60.0, abs=0.5))
     assert turns.wait_seconds > LONGEST_SLEEP
+
+
+def test_a_long_wait_comes_to_its_end():
+    slow = pace(sender=LONGEST_SLEEP + 0.5)
+    assert until_turn(slow) > LONGEST_SLEEP
+    assert take_turns(slow, most=1).count == 0
+    time.sleep(0.6)
+    assert until_turn(slow) < LONGEST_SLEEP
+    assert take_turns(slow, most=1).count == 1
 
 
 def test_when_redis_forgets_the_sender_starts_slow():

@@ -1,0 +1,63 @@
+"""The journals' lives: fresh at the start, kept while in doubt, gone when nobody needs them."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from campaign_app.extensions import db
+from campaign_app.sending import recover
+from campaign_app.sending.journal import Journal
+from campaign_app.sending.leases import Lease, boot_clock, heartbeat
+from campaign_app.sending.line import Line
+from tests.sending.engine import Engine, start
+from tests.smtp_sink import SmtpSink
+
+
+@pytest.fixture
+def engine(live_app: Flask, tmp_path: Path):
+    with SmtpSink() as sink:
+        yield start(sink, tmp_path)
+
+
+def leave_behind(engine: Engine, name: str, *, hours: float) -> Path:
+    """A journal of a connection that ended so long ago without deleting it."""
+    path = engine.workshop.journals / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with Journal(path) as journal:
+        journal.begin(1)
+    before = time.time() - hours * 3600
+    os.utime(path, (before, before))
+    return path
+
+
+def test_a_journal_of_another_time_is_not_believed(engine: Engine):
+    path = leave_behind(engine, "7-0-1.journal", hours=0)
+    line = Line(engine.workshop, Lease(7, 0, 1, boot_clock() + 60))
+    assert path.read_bytes() == b""
+    line.close(keep_journal=False)
+
+
+def test_old_journals_are_deleted_unless_a_batch_still_names_them(engine: Engine):
+    engine.plan()
+    old = leave_behind(engine, "1-0-1.journal", hours=30)
+    young = leave_behind(engine, "1-0-2.journal", hours=1)
+    needed = leave_behind(engine, "1-0-3.journal", hours=30)
+    db.session.execute(text("UPDATE batches SET journal = '1-0-3.journal', state = 'sending'"))
+    db.session.commit()
+    assert recover.tidy(engine.workshop.journals) == 1
+    assert [path.exists() for path in (old, young, needed)] == [False, True, True]
+
+
+def test_a_drain_without_a_journal_keeps_no_slot(engine: Engine):
+    engine.plan()
+    engine.round()
+    engine.workshop.journals.write_text("a file where the folder should be")
+    with pytest.raises(OSError, match="exists"):
+        engine.drain()
+    assert heartbeat.watched == 0

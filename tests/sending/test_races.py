@@ -1,0 +1,94 @@
+"""Two who act at the same moment: whoever comes second sees what the first has done."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from campaign_app.extensions import db
+from campaign_app.lib.errors import Conflict
+from campaign_app.sending import ending, stopping
+from campaign_app.sending.deliver import End
+from campaign_app.services import retry
+from tests.sending.engine import start
+from tests.smtp_sink import Fault, SmtpSink
+
+
+def refuse_once() -> Fault:
+    return Fault("rcpt", reply="554 5.3.0 broken", rcpt="p1@", times=1)
+
+
+@contextmanager
+def meanwhile(app: Flask, act: Callable[[], object]) -> Iterator[None]:
+    """`act` in another thread with its own session, while the block lasts and after it."""
+
+    def run() -> None:
+        with app.app_context():
+            act()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    time.sleep(0.5)  # it gets as far as it can
+    yield
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+def test_a_retry_during_the_last_count_keeps_the_campaign_open(live_app: Flask, tmp_path: Path):
+    with SmtpSink([refuse_once()]) as sink:
+        engine = start(sink, tmp_path)
+        engine.plan()
+        engine.round()
+        engine.drain()  # all are terminal, and the next round would complete it
+        retry.retry_failed(engine.workspace, engine.campaign)
+        with meanwhile(live_app, ending.settle):
+            db.session.commit()
+        assert engine.status() == "sending"
+        engine.run()
+    assert engine.statuses() == {"sent": 3}
+    assert (engine.counts().sent, engine.counts().failed) == (3, 0)
+
+
+def test_a_campaign_without_its_sender_cannot_be_tried_again(live_app: Flask, tmp_path: Path):
+    with SmtpSink([refuse_once()]) as sink:
+        engine = start(sink, tmp_path)
+        engine.run()
+    db.session.execute(text("UPDATE campaigns SET sender_id = NULL"))
+    db.session.commit()
+    engine.refresh()
+    with pytest.raises(Conflict, match="sender"):
+        retry.retry_failed(engine.workspace, engine.campaign)
+    db.session.rollback()
+    assert engine.status() == "completed"
+
+
+def test_a_stop_while_connecting_is_not_held_against_the_sender(live_app: Flask, tmp_path: Path):
+    with SmtpSink([Fault("connect", hang=30)]) as sink:
+        engine = start(sink, tmp_path)
+        engine.plan()
+        engine.round()
+        timer = threading.Timer(0.5, stopping.want)
+        timer.start()
+        try:
+            assert engine.drain() == End.STOPPED
+        finally:
+            timer.join()
+            stopping.forget()
+    assert engine.sender_state() == "active"
+
+
+def test_a_server_that_answers_out_of_order_rests_the_sender(live_app: Flask, tmp_path: Path):
+    with SmtpSink([Fault("rcpt", reply="503 5.5.1 bad sequence of commands")]) as sink:
+        engine = start(sink, tmp_path)
+        engine.plan()
+        engine.round()
+        engine.drain()
+    assert engine.sender_state() == "cooling"
+    assert sink.connections <= 4

@@ -1,0 +1,87 @@
+"""What has to wait, waits quietly: no connection in vain, no neighbour held up, no busy loop."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from flask import Flask
+from sqlalchemy import text
+
+from campaign_app.extensions import db
+from campaign_app.models.campaigns import CampaignStatus
+from campaign_app.sending.deliver import End
+from tests import factories
+from tests.sending.engine import Engine, start
+from tests.smtp_sink import SmtpSink
+
+BATCHES = 3
+PEOPLE = 50 * BATCHES
+
+
+def neighbour(engine: Engine, *, people: int = 3) -> Engine:
+    """Another campaign of the same sender, planned."""
+    members = [factories.recipient(engine.workspace) for _ in range(people)]
+    campaign = factories.campaign(
+        engine.workspace,
+        groups=[factories.group(engine.workspace, members=members)],
+        sender_id=engine.sender.id,
+        status=CampaignStatus.SENDING,
+        started_at=datetime.now(UTC),
+    )
+    other = Engine(campaign, engine.sender, engine.workshop)
+    other.plan()
+    return other
+
+
+def run_rounds(engine: Engine, *, most: int = 8) -> int:
+    """Rounds and their drains, until nobody is rung; gives how many drains it took."""
+    drains = 0
+    while engine.round().bells:
+        engine.drain()
+        drains += 1
+        assert drains < most, "the doorbells never fall silent"
+    return drains
+
+
+def test_a_used_up_cap_rests_the_sender_instead_of_trying_every_batch(
+    live_app: Flask, tmp_path: Path
+):
+    with SmtpSink() as sink:
+        engine = start(sink, tmp_path, people=PEOPLE, per_day=20)
+        engine.plan()
+        run_rounds(engine)
+    assert engine.counts().sent == 20
+    assert sink.connections == 1
+    assert engine.sender_state() == "cooling"
+    assert engine.sender.state_reason == "20 e-mails a day are allowed, and they are used up"
+
+
+def test_a_long_gap_is_waited_for_without_a_connection(live_app: Flask, tmp_path: Path):
+    with SmtpSink() as sink:
+        engine = start(sink, tmp_path, people=PEOPLE, delay_seconds=30)
+        engine.plan()
+        assert run_rounds(engine) == 1
+    assert sink.connections == 0
+
+
+def test_a_slow_campaign_lets_its_sender_serve_another(live_app: Flask, tmp_path: Path):
+    with SmtpSink() as sink:
+        slow = start(sink, tmp_path, people=PEOPLE)
+        db.session.execute(text("UPDATE campaigns SET tpm = 1"))
+        db.session.commit()
+        slow.plan()
+        quick = neighbour(slow)
+        slow.round()
+        assert slow.drain() == End.EMPTY
+    assert quick.counts().sent == 3
+    assert slow.counts().sent == 0
+
+
+def test_a_held_campaign_goes_on_when_its_moment_is_near(live_app: Flask, tmp_path: Path):
+    with SmtpSink() as sink:
+        engine = start(sink, tmp_path, people=2, delay_seconds=11)
+        engine.plan()
+        run_rounds(engine)
+        (wait,) = db.session.execute(text("SELECT not_before - now() FROM batches")).one()
+        assert 0 < wait.total_seconds() < 2  # the rest is slept, so that the pace is kept
