@@ -6,18 +6,21 @@ harm. The round says whom to ring; ringing is the task's business.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import TextClause, select, text
+from sqlalchemy import select, text
 
 from campaign_app.extensions import db
-from campaign_app.lib import clock
+from campaign_app.lib import clock, logs
 from campaign_app.models.campaigns import Campaign, CampaignStatus
 from campaign_app.sending import ending, marking, recover, troubles
 from campaign_app.services import campaigns, regroup
 
 RETRIES_A_ROUND = 10_000
+
+log = logs.get(__name__)
 
 _DUE = text(
     """
@@ -67,30 +70,35 @@ class Round:
 
 def go_round(*, journals: Path, capacity: int) -> Round:
     """One round. `capacity` is how many drains can run at once, over all workers."""
-    campaigns.start_due(clock.now())
-    db.session.commit()
-    recover.take_back(journals)
-    recover.tidy(journals)
-    _retry_due()
-    _step(_WITHDRAW)
-    troubles.wake()
-    db.session.commit()
-    marking.mark()
-    db.session.commit()
-    ending.settle()
+    steps: tuple[Callable[[], object], ...] = (
+        lambda: campaigns.start_due(clock.now()),
+        lambda: recover.take_back(journals),
+        lambda: recover.tidy(journals),
+        _retry_due,
+        lambda: db.session.execute(_WITHDRAW),
+        troubles.wake,
+        marking.mark,
+        ending.settle,
+    )
+    for step in steps:
+        _take(step)
     return Round(_unplanned(), _bells(capacity))
 
 
-def _step(statement: TextClause) -> None:
-    db.session.execute(statement)
-    db.session.commit()
+def _take(step: Callable[[], object]) -> None:
+    """One step and its commit; what fails in it must not stop everybody else's campaigns."""
+    try:
+        step()
+        db.session.commit()
+    except Exception:  # the next round tries again; without a database, so does every step
+        db.session.rollback()
+        log.exception("a step of the round failed")
 
 
 def _retry_due() -> None:
     """Deferred messages whose time has come go into new batches."""
     due = db.session.scalars(_DUE, {"most": RETRIES_A_ROUND}).all()
     regroup.into_new_batches(due)
-    db.session.commit()
 
 
 def _unplanned() -> list[int]:

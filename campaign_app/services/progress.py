@@ -20,7 +20,9 @@ from campaign_app.models.messages import Batch
 from campaign_app.models.senders import Sender, SenderState
 
 RATE_SAMPLES = 7
-"""Kept per campaign, one a tick: the rate is that of the last minute."""
+"""Kept per campaign: the rate is that of the last minute."""
+SAMPLE_SECONDS = 9.0
+"""The least time between two of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,9 @@ def _sums(workspace: HasId, campaign_ids: list[int]) -> dict[int, dict[str, int]
 
 
 def sampled(campaign: Campaign, done: int, *, at: datetime) -> list[list[float]]:
-    """The campaign's samples with one more; the dispatcher stores them at each tick."""
+    """The campaign's samples with one more, unless the last is fresh: rounds are also rung."""
+    if campaign.progress and at.timestamp() - campaign.progress[-1][0] < SAMPLE_SECONDS:
+        return campaign.progress
     return [*campaign.progress, [at.timestamp(), done]][-RATE_SAMPLES:]
 
 
