@@ -42,6 +42,7 @@ def opt_out(token: str) -> str:
         mail.address,
         reason=reason or "Unsubscribed by the link in an e-mail",
         source="one-click" if is_one_click else "link",
+        recipient_id=mail.recipient_id,
     )
     if moved:
         record.count_unsubscribe(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, ColumnElement, insert, literal, select, update
+from sqlalchemy import BigInteger, ColumnElement, insert, literal, or_, select, update
 
 from campaign_app.extensions import db
 from campaign_app.lib import address, clock
@@ -82,21 +82,27 @@ def unsubscribe_all(
     )
 
 
-def opt_out(workspace: HasId, email: str, *, reason: str, source: str) -> bool:
+def opt_out(
+    workspace: HasId, email: str, *, reason: str, source: str, recipient_id: int = 0
+) -> bool:
     """Stop mailing an address, on the list or not: a stranger's is suppressed.
 
+    `recipient_id` is who was mailed there: they mean themselves, whatever their address is today.
     False when it had opted out before. Raises Invalid when it is no address.
     """
     normal = address.normalise(email)
-    recipient = db.session.scalars(
-        owned_by(workspace, Recipient).where(Recipient.email == normal)
-    ).one_or_none()
-    if recipient:
-        return unsubscribe(workspace, recipient, reason=reason, source=source)
-    if not suppressions.put(workspace, [normal], reason=reason or "Unsubscribed", source=source):
-        return False
-    record(workspace, [normal], ConsentAction.UNSUBSCRIBED, Why(reason, source))
-    return True
+    known = db.session.scalars(
+        owned_by(workspace, Recipient).where(
+            or_(Recipient.email == normal, Recipient.id == recipient_id)
+        )
+    ).all()
+    moved = [unsubscribe(workspace, one, reason=reason, source=source) for one in known]
+    if any(one.email == normal for one in known):
+        return any(moved)
+    if suppressions.put(workspace, [normal], reason=reason or "Unsubscribed", source=source):
+        record(workspace, [normal], ConsentAction.UNSUBSCRIBED, Why(reason, source))
+        return True
+    return any(moved)
 
 
 def resubscribe(

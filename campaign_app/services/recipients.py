@@ -90,7 +90,11 @@ def ensure(workspace: HasId, people: Mapping[str, str], *, why: Why) -> list[int
 
 
 def edit(workspace: HasId, recipient: Recipient, *, email: str, name: str, user: User) -> None:
-    """Change name or address; the status moves along. Raises AlreadyThereError, or Invalid."""
+    """Change name or address; the status moves along. Raises AlreadyThereError, or Invalid.
+
+    The former address of somebody who is not mailed is suppressed: an old file must not bring it
+    back.
+    """
     normal, name = address.normalise(email), _name(name)
     former, recipient.name, recipient.updated_at = recipient.email, name, clock.now()
     if normal == former:
@@ -105,6 +109,7 @@ def edit(workspace: HasId, recipient: Recipient, *, email: str, name: str, user:
         raise AlreadyThereError(other or recipient) from None
     why = Why(f"The address was {former} before", "page", user)
     consent.record(workspace, [normal], ConsentAction(recipient.status.value), why)
+    _suppress(workspace, [former], recipient.status, f"before the address became {normal}")
 
 
 def save_attributes(recipient: Recipient, pairs: Sequence[tuple[str, str]]) -> None:
@@ -133,9 +138,7 @@ def delete_all(workspace: HasId, ids: Collection[int]) -> int:
     ).all()
     for status in RecipientStatus:
         emails = [row.email for row in gone if row.status == status]
-        if emails and status != RecipientStatus.SUBSCRIBED:
-            reason = f"Had {_PAST[status]} before being deleted"
-            suppressions.put(workspace, emails, reason=reason, source="deleted")
+        _suppress(workspace, emails, status, "before being deleted")
     recipient_filter.forget_counts(workspace)
     return len(gone)
 
@@ -145,6 +148,13 @@ _PAST = {
     RecipientStatus.BOUNCED: "bounced",
     RecipientStatus.COMPLAINED: "complained",
 }
+
+
+def _suppress(workspace: HasId, emails: Sequence[str], status: RecipientStatus, when: str) -> None:
+    """Keep off the list whom nobody may mail and whose row no longer says so."""
+    if emails and status != RecipientStatus.SUBSCRIBED:
+        reason = f"Had {_PAST[status]} {when}"
+        suppressions.put(workspace, emails, reason=reason, source="deleted")
 
 
 def received(

@@ -13,7 +13,7 @@ from campaign_app.extensions import db
 from campaign_app.lib import clock
 from campaign_app.models.campaigns import Link
 from campaign_app.models.messages import Message
-from campaign_app.models.recipients import ConsentEvent, Recipient, RecipientStatus
+from campaign_app.models.recipients import ConsentEvent, Recipient, RecipientStatus, Suppression
 from campaign_app.models.tracking import ClickEvent, Engagement, OpenEvent
 from tests import factories
 from tests.people import Person
@@ -139,6 +139,17 @@ def test_the_form_keeps_the_reason(app, client, mail: Message):
     client.post(f"/u/{token(app, mail)}", data={"reason": "Too many mails"})
     (event,) = everything(app, ConsentEvent)
     assert (event.source, event.reason) == ("link", "Too many mails")
+
+
+def test_whoever_has_another_address_by_now_unsubscribes_all_the_same(
+    app, client: FlaskClient, mail: Message
+):
+    db.session.execute(text("UPDATE recipients SET email = 'new@example.com'"))
+    db.session.commit()
+    client.post(f"/u/{token(app, mail)}")
+    (recipient,) = everything(app, Recipient)
+    assert recipient.status == RecipientStatus.UNSUBSCRIBED
+    assert [row.email for row in everything(app, Suppression)] == [mail.address]
 
 
 def test_whoever_was_mailed_can_unsubscribe_after_the_campaign_was_deleted(

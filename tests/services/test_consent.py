@@ -129,6 +129,14 @@ def test_opting_out_a_known_address_unsubscribes(alice: Person):
     assert status_of(ana) == RecipientStatus.UNSUBSCRIBED
 
 
+def test_opting_out_by_number_reaches_no_neighbour(alice: Person, charlie: Person):
+    ana = factories.recipient(alice.workspace, email="ana@example.com")
+    consent.opt_out(
+        charlie.workspace, "a@example.com", reason="", source="link", recipient_id=ana.id
+    )
+    assert status_of(ana) == RecipientStatus.SUBSCRIBED
+
+
 def test_a_neighbours_list_is_out_of_reach(alice: Person, charlie: Person):
     ana = factories.recipient(alice.workspace, email="ana@example.com")
     consent.bounce(charlie.workspace, ana.email, reason="550")

@@ -76,6 +76,15 @@ def test_a_new_address_takes_the_status_along(alice: Person):
     assert event.reason == "The address was old@example.com before"
 
 
+def test_the_former_address_of_somebody_who_left_is_not_brought_back(alice: Person):
+    ana = factories.recipient(alice.workspace, email="old@example.com", status="unsubscribed")
+    bor = factories.recipient(alice.workspace, email="bor@example.com")
+    recipients.edit(alice.workspace, ana, email="new@example.com", name="", user=alice.user)
+    recipients.edit(alice.workspace, bor, email="bor.2@example.com", name="", user=alice.user)
+    asked = ["old@example.com", "bor@example.com"]
+    assert suppressions.contains(alice.workspace, asked) == {"old@example.com"}
+
+
 def test_a_new_address_must_be_free(alice: Person):
     bor = factories.recipient(alice.workspace, email="bor@example.com")
     ana = factories.recipient(alice.workspace, email="ana@example.com")
