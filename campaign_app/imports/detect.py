@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import zipfile
 from enum import StrEnum
 from pathlib import Path
@@ -61,7 +62,7 @@ _ZIP_PARTS: tuple[tuple[str, str], ...] = (
 )
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
-_BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+_UTF16_BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def kind_of(path: Path) -> Kind:
@@ -84,10 +85,7 @@ def kind_of(path: Path) -> Kind:
 
 
 def _refuse_what_is_no_table(head: bytes) -> None:
-    text = head
-    for bom in _BOMS:
-        text = text.removeprefix(bom)
-    text = text.replace(b"\0", b"")
+    text = _as_utf8(head).replace(b"\0", b"")
     if not text.strip():
         raise Invalid("This file is empty. Choose a file with at least one row.", field="file")
     start = text.lstrip()[:2048].lower()
@@ -98,6 +96,13 @@ def _refuse_what_is_no_table(head: bytes) -> None:
         raise Invalid(f"This is a JSON file. {UPLOAD_INSTEAD}", field="file")
     if _control_share(text) > 0.02:
         raise Invalid(f"This is not a table of text. {UPLOAD_INSTEAD}", field="file")
+
+
+def _as_utf8(head: bytes) -> bytes:
+    """In UTF-16, Cyrillic and Chinese letters hold bytes that look like control characters."""
+    if head.startswith(_UTF16_BOMS):
+        return head.decode("utf-16", "ignore").encode()
+    return head.removeprefix(codecs.BOM_UTF8)
 
 
 def _control_share(data: bytes) -> float:

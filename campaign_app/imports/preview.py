@@ -114,7 +114,7 @@ def _warnings(header: Row, body: Sequence[Row], dialect: Dialect) -> list[str]:
         remedy = (
             "Is this the right sheet?"
             if dialect.kind is Kind.EXCEL
-            else "Check what parts the columns, and the encoding."
+            else "Check what separates the columns, and the encoding."
         )
         warnings.append(f"None of the first rows holds an e-mail address. {remedy}")
     if dialects.has_address(header):
