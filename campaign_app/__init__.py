@@ -34,6 +34,7 @@ def create_app(config: Config | None = None) -> Flask:
     web.register(app)
     public.register(app)
     cli.register(app)
+    _trust_proxies(app, hops=config.trusted_proxies)
     return app
 
 
@@ -42,7 +43,12 @@ def _flask_settings(config: Config) -> dict[str, object]:
         "SECRET_KEY": config.secret_key,
         "SQLALCHEMY_DATABASE_URI": config.sqlalchemy_url,
         # 8 + 8: 48 drains share them, because none holds a connection while it waits.
-        "SQLALCHEMY_ENGINE_OPTIONS": {"pool_size": 8, "max_overflow": 8, "pool_pre_ping": True},
+        "SQLALCHEMY_ENGINE_OPTIONS": {
+            "pool_size": 8,
+            "max_overflow": 8,
+            "pool_pre_ping": True,
+            "hide_parameters": True,  # an error in the log must not tell addresses and hashes
+        },
         "RATELIMIT_STORAGE_URI": config.redis_url,
         "RATELIMIT_ENABLED": config.environment != "testing",
         # Signing in must work while Redis is away: the throttle then counts per process.
@@ -62,11 +68,6 @@ def _flask_settings(config: Config) -> dict[str, object]:
 
 
 def _connect(app: Flask, config: Config) -> None:
-    if config.trusted_proxies:
-        hops = config.trusted_proxies
-        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-            app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops
-        )
     tenancy.install()
     db.init_app(app)
     migrate.init_app(app, db, directory="migrations")
@@ -74,3 +75,11 @@ def _connect(app: Flask, config: Config) -> None:
     csrf.init_app(app)
     limiter.init_app(app)
     login_manager.init_app(app)
+
+
+def _trust_proxies(app: Flask, *, hops: int) -> None:
+    """Outermost, so that the pixel's shortcut, too, sees the reader's address."""
+    if hops:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops
+        )

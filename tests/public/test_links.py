@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,12 +10,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
+from campaign_app import create_app
 from campaign_app.extensions import db
 from campaign_app.lib import clock
 from campaign_app.models.campaigns import Link
 from campaign_app.models.messages import Message
 from campaign_app.models.recipients import ConsentEvent, Recipient, RecipientStatus, Suppression
 from campaign_app.models.tracking import ClickEvent, Engagement, OpenEvent
+from config import Config
 from tests import factories
 from tests.people import Person
 
@@ -160,3 +163,11 @@ def test_whoever_was_mailed_can_unsubscribe_after_the_campaign_was_deleted(
     assert client.post(f"/u/{token(app, mail)}").status_code == 200
     (recipient,) = everything(app, Recipient)
     assert recipient.status == RecipientStatus.UNSUBSCRIBED
+
+
+def test_behind_a_proxy_the_readers_own_address_is_kept(app: Flask, config: Config, mail: Message):
+    behind = create_app(replace(config, trusted_proxies=1))
+    forwarded = {**BROWSER, "X-Forwarded-For": "203.0.113.9"}
+    behind.test_client().get(f"/o/{token(app, mail)}.gif", headers=forwarded)
+    (event,) = everything(behind, OpenEvent)
+    assert event.ip == "203.0.113.9"
