@@ -26,7 +26,7 @@ FLAGS = (
     "--disable-sync",
     "--no-first-run",
 )
-PATIENCE = 20_000
+PATIENCE = 30_000
 """Milliseconds: a busy machine may take its time, a broken page takes for ever."""
 
 Enter = Callable[..., Page]

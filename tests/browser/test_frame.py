@@ -86,8 +86,8 @@ def test_nothing_is_sent_unasked_while_scripts_are_on_their_way(ana: str, enter:
     expect(page.locator(".page-title .status")).to_have_text("Draft")
 
 
-def test_every_page_fits_a_phone(ana: str, enter: Enter, watch: Watch):
-    page = enter(viewport=PHONE, has_touch=True)
+def test_every_page_fits_a_phone_in_the_dark(ana: str, enter: Enter, watch: Watch):
+    page = enter(viewport=PHONE, has_touch=True, color_scheme="dark")
     pages.log_in(page, ana)
     too_wide = {
         path: width for path in pages.walk(page) if (width := pages.width(page)) > PHONE["width"]

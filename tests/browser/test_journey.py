@@ -111,9 +111,14 @@ def mails_are_complete(sink: SmtpSink) -> dict[str, EmailMessage]:
 
 
 def opens_and_clicks_appear(author: Page, reader: Page, mail: EmailMessage) -> None:
+    author.locator("#log").hover()
     reader.set_content(mails.html(mail))  # its pixel is loaded, as in a mail program
     expect(pages.figure(author, "Unique opens")).to_have_text("1")
     pages.see_sum(author, ENGAGEMENT, "Opens", 1)
+    opened = author.locator("#log td[data-label=Opened] time")
+    assert opened.count() == 0, "The log moved under the pointer"
+    author.locator("h1").hover()
+    expect(opened).to_have_count(1)
     reader.get_by_role("link", name="sale").click()
     expect(reader).to_have_url(re.compile("/signup\\?from=mail$"))
     expect(pages.figure(author, "Unique clicks")).to_have_text("1")

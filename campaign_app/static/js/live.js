@@ -160,9 +160,19 @@ function reloadWhenChanged(element, path, value) {
 
 function refreshWhenChanged(element, path, value) {
   const { changed, note } = news(element, path, value);
-  if (!changed || element.matches(":hover, :focus-within")) return;
+  if (!changed) return;
+  if (element.matches(":hover, :focus-within")) return onceLeft(element);
   note();
   window.htmx?.trigger(element, "refresh");
+}
+
+/* The next answers may all be 304: what was held back under the pointer is looked at again by itself. */
+function onceLeft(element) {
+  for (const type of ["pointerleave", "focusout"]) element.addEventListener(type, showAgain, { once: true });
+}
+
+function showAgain() {
+  setTimeout(() => start(document));
 }
 
 const latest = new WeakMap();
