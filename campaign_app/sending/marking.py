@@ -44,7 +44,8 @@ _MARK = text(
                       ORDER BY not_before, id LIMIT GREATEST(allowed.room, 0)) AS p) AS b
             ORDER BY b.turn, b.id LIMIT GREATEST(allowed.room, 0)) AS next
     )
-    UPDATE batches SET state = 'dispatched' WHERE id IN (SELECT id FROM chosen)
+    UPDATE batches SET state = 'dispatched'
+    WHERE id = ANY(ARRAY(SELECT id FROM chosen))  -- an IN reads the whole table of old batches
       AND state = 'pending'
     """
 )
