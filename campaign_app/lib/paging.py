@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from sqlalchemy import Select, func, select
+
+from campaign_app.extensions import db
+
 T = TypeVar("T")
 
 
@@ -34,3 +38,12 @@ class Page(Generic[T]):
     def last(self) -> int:
         """The last row's place in the list."""
         return (self.number - 1) * self.size + len(self.items)
+
+
+def read(query: Select[T], *, number: int, size: int) -> Page[T]:
+    """Page `number` of an ordered query, or the nearest one that there is."""
+    every = query.order_by(None).subquery()
+    total = db.session.scalar(select(func.count()).select_from(every)) or 0
+    number = max(1, min(number, -(-total // size)))
+    rows = db.session.scalars(query.limit(size).offset((number - 1) * size)).all()
+    return Page(rows, number, total, size)

@@ -43,6 +43,7 @@ class Signer:
         """The message and the link number of a click token `<token>.<number>`, or None."""
         head, dot, tail = token.partition(".")
         message_id = self.read(head)
-        if message_id is None or not dot or not (tail.isascii() and tail.isdigit()):
+        is_number = tail.isascii() and tail.isdigit() and len(tail) < 10
+        if message_id is None or not dot or not is_number:
             return None
         return message_id, int(tail)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import defer
 
 from campaign_app.extensions import db
-from campaign_app.lib import like
+from campaign_app.lib import like, paging
 from campaign_app.lib.paging import Page
 from campaign_app.lib.tenancy import HasId, owned_by
 from campaign_app.models.campaigns import Campaign, CampaignGroup, CampaignStatus
@@ -40,21 +41,18 @@ def page(
     workspace: HasId, *, status: CampaignStatus | None = None, search: str = "", number: int = 1
 ) -> Page[Row]:
     """Campaigns in this status whose name holds `search`, the newest first."""
-    query = owned_by(workspace, Campaign)
+    query = _light(workspace)
     if status:
         query = query.where(Campaign.status == status)
     if search:
         query = query.where(Campaign.name.ilike(like.containing(search)))
-    total = db.session.scalar(select(func.count()).select_from(query.subquery())) or 0
-    number = max(1, min(number, -(-total // PAGE_SIZE)))
-    rows = query.order_by(Campaign.id.desc()).limit(PAGE_SIZE).offset((number - 1) * PAGE_SIZE)
-    return Page(_rows(workspace, db.session.scalars(rows).all()), number, total, PAGE_SIZE)
+    found = paging.read(query.order_by(Campaign.id.desc()), number=number, size=PAGE_SIZE)
+    return Page(_rows(workspace, found.items), found.number, found.total, found.size)
 
 
 def live(workspace: HasId, ids: Sequence[int]) -> list[Row]:
     """Those of the ids that are the workspace's own campaigns."""
-    found = db.session.scalars(owned_by(workspace, Campaign).where(Campaign.id.in_(ids))).all()
-    return _rows(workspace, found)
+    return _rows(workspace, db.session.scalars(_light(workspace).where(Campaign.id.in_(ids))).all())
 
 
 def by_status(workspace: HasId) -> dict[CampaignStatus, int]:
@@ -65,6 +63,13 @@ def by_status(workspace: HasId) -> dict[CampaignStatus, int]:
         .group_by(Campaign.status)
     )
     return {row.status: row.number for row in rows}
+
+
+def _light(workspace: HasId) -> Select[Campaign]:
+    """Campaigns without their bodies, which no list shows: up to three megabytes each."""
+    return owned_by(workspace, Campaign).options(
+        defer(Campaign.html, raiseload=True), defer(Campaign.text, raiseload=True)
+    )
 
 
 def _rows(workspace: HasId, found: Sequence[Campaign]) -> list[Row]:

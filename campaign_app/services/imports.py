@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from campaign_app.extensions import db
-from campaign_app.lib import clock
+from campaign_app.lib import clock, paging
 from campaign_app.lib.errors import Conflict, Invalid
 from campaign_app.lib.paging import Page
 from campaign_app.lib.tenancy import HasId, get_owned, owned_by
@@ -78,11 +78,8 @@ def get(workspace: HasId, import_id: int) -> Import:
 
 def page(workspace: HasId, *, number: int = 1) -> Page[Import]:
     """The workspace's imports, newest first."""
-    count = select(func.count()).select_from(Import).where(Import.workspace_id == workspace.id)
-    total = db.session.scalar(count) or 0
     query = owned_by(workspace, Import).order_by(Import.id.desc())
-    rows = db.session.scalars(query.limit(PAGE_SIZE).offset((number - 1) * PAGE_SIZE)).all()
-    return Page(rows, number, total, PAGE_SIZE)
+    return paging.read(query, number=number, size=PAGE_SIZE)
 
 
 def choose(

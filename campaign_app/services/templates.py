@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from campaign_app.extensions import db
-from campaign_app.lib import clock, like
+from campaign_app.lib import clock, like, paging
 from campaign_app.lib.errors import Invalid
 from campaign_app.lib.paging import Page
 from campaign_app.lib.tenancy import HasId, get_owned, owned_by
@@ -32,11 +31,8 @@ def page(workspace: HasId, *, search: str = "", number: int = 1) -> Page[Templat
     query = owned_by(workspace, Template)
     if search:
         query = query.where(Template.name.ilike(like.containing(search)))
-    total = db.session.scalar(select(func.count()).select_from(query.subquery())) or 0
-    number = max(1, min(number, -(-total // PAGE_SIZE)))
-    rows = query.order_by(Template.updated_at.desc(), Template.id.desc())
-    items = db.session.scalars(rows.limit(PAGE_SIZE).offset((number - 1) * PAGE_SIZE)).all()
-    return Page(items, number, total, PAGE_SIZE)
+    query = query.order_by(Template.updated_at.desc(), Template.id.desc())
+    return paging.read(query, number=number, size=PAGE_SIZE)
 
 
 def create(workspace: HasId, *, name: str, content: Content, user: User) -> Template:

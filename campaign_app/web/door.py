@@ -13,22 +13,42 @@ from werkzeug.exceptions import Unauthorized
 from werkzeug.wrappers import Response
 
 from campaign_app.extensions import login_manager
-from campaign_app.lib.errors import Forbidden
+from campaign_app.lib.errors import Forbidden, Invalid
 from campaign_app.models.people import Role, User
 from campaign_app.services import people
 
 OWN_ACCOUNT = frozenset({"settings.index", "settings.password"})
 """Pages about the person, not the workspace: a viewer may change what is theirs."""
 
+PAGE_BYTES = 16 * 1024**2
+"""The most that a form may be; only an upload may be larger."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 def install(app: Flask) -> None:
-    """Tell Flask-Login how to find a session's user, and where strangers sign in."""
-    del app
+    """Tell Flask-Login how to find a session's user, and look at what comes in."""
     login_manager.user_loader(load_user)
     login_manager.login_view = "auth.login"
+    app.before_request_funcs.setdefault(None, []).insert(0, limit_body)
+    app.before_request(refuse_nul)
+
+
+def limit_body() -> None:
+    """Let only members send much: the token against forgeries is in the body.
+
+    So the body is read, and a large one written to disk, before the guards ask who sends it.
+    """
+    if request.endpoint != "imports.new" or not current_user.is_authenticated:
+        most = request.max_content_length
+        request.max_content_length = min(most or PAGE_BYTES, PAGE_BYTES)
+
+
+def refuse_nul() -> None:
+    """Refuse what PostgreSQL's text cannot hold here, once, and not at each column."""
+    if any("\x00" in text for _, texts in request.values.lists() for text in texts):
+        raise Invalid("The text holds a character that cannot be stored (NUL). Remove it.")
 
 
 def load_user(session_name: str) -> User | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from flask import Flask, jsonify, render_template, request
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import DataError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from campaign_app.extensions import db
 from campaign_app.lib import logs
-from campaign_app.lib.errors import CarillonError
+from campaign_app.lib.errors import CarillonError, NotFound
 
 log = logs.get(__name__)
 
@@ -21,6 +22,7 @@ def install(app: Flask) -> None:
     """Answer every error in the form the visitor asked for."""
     app.register_error_handler(CarillonError, answer_ours)
     app.register_error_handler(CSRFError, answer_csrf)
+    app.register_error_handler(DataError, answer_impossible)
     app.register_error_handler(HTTPException, answer_http)
     app.register_error_handler(Exception, answer_unexpected)
 
@@ -35,6 +37,13 @@ def answer_csrf(error: CSRFError) -> tuple[Response | str, int]:
     """A form of an older session: say how to go on."""
     del error
     return _answer(400, "This form is from an older session. Load the page again and repeat.")
+
+
+def answer_impossible(error: DataError) -> tuple[Response | str, int]:
+    """A value that no column can hold, an id of thirty digits say: there is no such row."""
+    db.session.rollback()
+    log.warning("impossible value", path=request.path, reason=str(error.orig))
+    return _answer(404, NotFound().message)
 
 
 def answer_http(error: HTTPException) -> tuple[Response | str, int] | HTTPException:

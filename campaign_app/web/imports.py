@@ -9,7 +9,6 @@ from flask import (
     current_app,
     flash,
     g,
-    jsonify,
     redirect,
     render_template,
     request,
@@ -28,7 +27,7 @@ from campaign_app.lib.errors import CarillonError, Invalid, NotFound
 from campaign_app.models.imports import Import, ImportState
 from campaign_app.services import groups, imports
 from campaign_app.tasks import jobs
-from campaign_app.web import import_columns
+from campaign_app.web import import_columns, live_answer
 from campaign_app.web.import_columns import state_path
 
 bp = Blueprint("imports", __name__, url_prefix="/imports")
@@ -39,7 +38,7 @@ Answer = str | Response | tuple[str, int]
 @bp.get("/")
 def index() -> str:
     """Every upload and what came of it."""
-    number = max(1, request.args.get("page", 1, type=int))
+    number = request.args.get("page", 1, type=int)
     return render_template("imports/index.html", page=imports.page(g.workspace, number=number))
 
 
@@ -104,23 +103,23 @@ def live(import_id: int) -> Response:
     """The figures of the progress page."""
     row = imports.get(g.workspace, import_id)
     progress = imports.progress(row)
-    answer = jsonify(
-        state=row.state,
-        percent=round(progress.percent, 1),
-        rows_per_second=progress.rows_per_second,
-        eta_seconds=progress.eta_seconds,
-        waiting=row.state == ImportState.WAITING,
-        stopping=row.stop_requested,
-        rows=row.rows,
-        new=row.new,
-        updated=row.updated,
-        unchanged=row.unchanged,
-        duplicates=row.duplicates,
-        invalid=row.invalid,
-        suppressed=row.suppressed,
+    return live_answer.answer(
+        {
+            "state": row.state,
+            "percent": round(progress.percent, 1),
+            "rows_per_second": progress.rows_per_second,
+            "eta_seconds": progress.eta_seconds,
+            "waiting": row.state == ImportState.WAITING,
+            "stopping": row.stop_requested,
+            "rows": row.rows,
+            "new": row.new,
+            "updated": row.updated,
+            "unchanged": row.unchanged,
+            "duplicates": row.duplicates,
+            "invalid": row.invalid,
+            "suppressed": row.suppressed,
+        }
     )
-    answer.add_etag()
-    return answer.make_conditional(request)
 
 
 @bp.post("/<int:import_id>/start")

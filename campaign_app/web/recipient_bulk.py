@@ -45,7 +45,7 @@ def _order() -> Order:
     action = request.form.get("action", "")
     if action not in list(Action):
         raise Invalid("Choose what to do with them.")
-    ids = tuple(int(text) for text in request.form.getlist("id") if text.isdigit())
+    ids = tuple(recipient_list.read_ids(request.form.getlist("id")))
     everybody = request.form.get("everybody") == "1"
     if not ids and not everybody:
         raise Invalid("Choose at least one recipient.")
@@ -65,10 +65,10 @@ def _group_id(action: Action) -> int | None:
     new_name = request.form.get("new_group", "")
     if action == Action.JOIN and new_name.strip():
         return groups.create(g.workspace, name=new_name, user=g.user).id
-    group_id = request.form.get("target_group", "")
-    if not group_id.isdigit():
+    chosen = recipient_list.read_ids(request.form.getlist("target_group"))
+    if not chosen:
         raise Invalid("Choose a group.")
-    return int(group_id)
+    return chosen[0]
 
 
 def _now(order: Order) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from flask import Response, g, make_response, render_template, request, url_for
 
 from campaign_app.models.recipients import RecipientStatus
@@ -17,8 +19,13 @@ def read_filter(values: dict[str, str], *, group_id: int | None = None) -> Filte
     return Filter(
         search=" ".join(values.get("q", "").split())[:200],
         status=RecipientStatus(status) if status in list(RecipientStatus) else None,
-        group_id=group_id or (int(group) if _is_id(group) else None),
+        group_id=group_id or next(iter(read_ids([group])), None),
     )
+
+
+def read_ids(texts: Iterable[str]) -> list[int]:
+    """The row ids among the texts of a form."""
+    return [int(text) for text in texts if _is_id(text)]
 
 
 def show(template: str, chosen: Filter, *, part_only: bool = True, **more: object) -> Response:

@@ -140,7 +140,7 @@ def _pairs() -> list[tuple[str, str]]:
 
 
 def _group_ids() -> set[int]:
-    return {int(text) for text in request.form.getlist("group_id") if text.isdigit()}
+    return set(recipient_list.read_ids(request.form.getlist("group_id")))
 
 
 def _form_page(
