@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from campaign_app.extensions import db
 from campaign_app.lib import address, like
+from campaign_app.lib.arrays import any_text
 from campaign_app.lib.errors import Invalid
 from campaign_app.lib.tenancy import HasId, owned_by
 from campaign_app.models.campaigns import Campaign, CampaignGroup
@@ -163,7 +164,7 @@ def add_direct(
     why = Why(f"Added to the campaign “{campaign.name}”", "campaign", user)
     recipients.ensure(workspace, dict.fromkeys(normal, ""), why=why)
     people = select(literal(workspace.id), literal(group), Recipient.id).where(
-        Recipient.workspace_id == workspace.id, Recipient.email.in_(normal)
+        Recipient.workspace_id == workspace.id, Recipient.email == any_text(normal)
     )
     _join(people.order_by(Recipient.id))
 
@@ -185,7 +186,7 @@ def change_direct(
 def remove_direct(workspace: HasId, campaign: Campaign, emails: Collection[str]) -> None:
     """Take addresses out of the campaign's own group; they stay recipients."""
     whose = select(Recipient.id).where(
-        Recipient.workspace_id == workspace.id, Recipient.email.in_(emails)
+        Recipient.workspace_id == workspace.id, Recipient.email == any_text(emails)
     )
     db.session.execute(
         delete(GroupMember).where(
