@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from flask import (
@@ -18,20 +17,11 @@ from flask import (
 from werkzeug.wrappers import Response as BaseResponse
 
 from campaign_app.lib import maildir
-from campaign_app.web import door
+from campaign_app.web import door, previews
 from config import Config
 
 bp = Blueprint("mailbox", __name__, url_prefix="/dev/mailbox")
 bp.before_request(door.require_member)
-
-# The frame may show pictures (the pixel counts an open) and open links (they count a click), and
-# nothing else: no scripts, no forms, none of our cookies.
-LETTER_POLICY = (
-    "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; "
-    "img-src http: https: data:; font-src http: https: data:; "
-    "style-src 'unsafe-inline' http: https:"
-)
-NEW_TAB = '<base target="_blank">'
 
 
 @bp.get("/")
@@ -50,13 +40,7 @@ def show(key: str) -> str:
 @bp.get("/<key>/html")
 def html(key: str) -> Response:
     """The message's HTML alone, for the sandboxed frame; links open in a new tab."""
-    body = maildir.read(_folder(), key).html or ""
-    head = re.search(r"<head[^>]*>", body, re.IGNORECASE)
-    place = head.end() if head else 0
-    letter = Response(body[:place] + NEW_TAB + body[place:], mimetype="text/html")
-    letter.headers["Content-Security-Policy"] = LETTER_POLICY
-    letter.headers["Referrer-Policy"] = "no-referrer"
-    return letter
+    return previews.frame(maildir.read(_folder(), key).html or "")
 
 
 @bp.get("/<key>/source")

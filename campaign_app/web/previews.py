@@ -12,7 +12,8 @@ from campaign_app.models.recipients import Recipient
 from campaign_app.sending import compose
 from campaign_app.sending.compose import Addressee, Preview, Source
 
-# Pictures and styles show, links open in a new tab; no scripts, no forms, none of our cookies.
+# Pictures and styles show (in the mailbox, the pixel counts an open), links open in a new tab; no
+# scripts, no forms, none of our cookies.
 POLICY = (
     "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; "
     "img-src http: https: data:; font-src http: https: data:; "
@@ -47,13 +48,16 @@ def addressee(recipient: Recipient | None, *, email: str = "", key: str = "") ->
 
 
 def framed(seen: Look) -> Response:
-    """The HTML alone, for the sandboxed frame of a page."""
-    body = seen.preview.html if seen.preview else "<p>There is nothing to show yet.</p>"
-    head = re.search(r"<head[^>]*>", body, re.IGNORECASE)
+    """What is seen, for the sandboxed frame of a page."""
+    return frame(seen.preview.html if seen.preview else "<p>There is nothing to show yet.</p>")
+
+
+def frame(html: str) -> Response:
+    """An e-mail's HTML alone, as it may stand in a frame of our own pages and nowhere else."""
+    head = re.search(r"<head[^>]*>", html, re.IGNORECASE)
     place = head.end() if head else 0
-    letter = Response(body[:place] + NEW_TAB + body[place:], mimetype="text/html")
+    letter = Response(html[:place] + NEW_TAB + html[place:], mimetype="text/html")
     letter.headers["Content-Security-Policy"] = POLICY
     letter.headers["Referrer-Policy"] = "no-referrer"
     letter.headers["X-Frame-Options"] = "SAMEORIGIN"
-    letter.headers["Cache-Control"] = "no-store"
     return letter
