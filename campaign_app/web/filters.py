@@ -10,10 +10,13 @@ from flask_login import current_user
 
 from campaign_app.lib import clock
 
+STYLE = "%-d %b %Y, %H:%M"
+
 
 def install(app: Flask) -> None:
     """Add the filters to the application's templates."""
     app.add_template_filter(local)
+    app.add_template_filter(in_zone)
     app.add_template_filter(number)
     app.add_template_filter(percent)
     app.add_template_global(clock.now, "now")
@@ -21,15 +24,24 @@ def install(app: Flask) -> None:
 
 def user_zone() -> ZoneInfo:
     """The signed-in user's zone, UTC for strangers."""
+    return _zone(getattr(current_user, "time_zone", "UTC"))
+
+
+def _zone(name: str) -> ZoneInfo:
     try:
-        return ZoneInfo(getattr(current_user, "time_zone", "UTC"))
+        return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
         return ZoneInfo("UTC")
 
 
-def local(when: datetime | None, style: str = "%-d %b %Y, %H:%M") -> str:
+def local(when: datetime | None, style: str = STYLE) -> str:
     """A moment in the user's zone: "22 Nov 2026, 09:00"; a dash when there is none."""
     return "–" if when is None else when.astimezone(user_zone()).strftime(style)
+
+
+def in_zone(when: datetime, name: str) -> str:
+    """A moment on the clocks of a zone, written as `local` writes it."""
+    return when.astimezone(_zone(name)).strftime(STYLE)
 
 
 def number(value: float | None) -> str:

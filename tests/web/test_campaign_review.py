@@ -82,6 +82,19 @@ def test_a_schedule_is_kept_in_its_zone(alice: Person):
     assert campaign.status == CampaignStatus.DRAFT
 
 
+def test_a_schedule_is_told_on_the_clocks_it_is_meant_for(alice: Person):
+    campaign = ready(alice)
+    alice.user.time_zone = "Asia/Tokyo"
+    db.session.commit()
+    day = clock.now() + timedelta(days=30)
+    form = {"scheduled_at": f"{day:%Y-%m-%d}T09:00", "time_zone": "Asia/Kolkata"}
+    alice.client.post(f"/campaigns/{campaign.id}/schedule", data=form)
+    for page in (f"/campaigns/{campaign.id}", f"/campaigns/{campaign.id}/edit"):
+        text = alice.client.get(page).text
+        assert f"{day:%-d %b %Y}, 09:00 (Asia/Kolkata): " in text
+        assert f"{day:%-d %b %Y}, 12:30</time> your time" in text
+
+
 @pytest.mark.parametrize("when", ["2020-01-01T09:00", "", "soon"])
 def test_a_wrong_time_is_told_at_its_field(alice: Person, when: str):
     campaign = ready(alice)

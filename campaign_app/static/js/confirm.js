@@ -7,12 +7,15 @@ function put(id, text) {
 }
 
 /** Ask; gives true when the person agrees. */
-export function ask(question, { yes = "Yes", detail = "" } = {}) {
+export function ask(question, { yes = "Yes", detail = "", danger = false } = {}) {
   const dialog = document.getElementById("confirm");
   if (!dialog) return Promise.resolve(window.confirm(question));
   put("confirm-question", question);
   put("confirm-detail", detail);
   put("confirm-yes", yes);
+  const button = document.getElementById("confirm-yes");
+  button.classList.toggle("btn-danger", danger);
+  button.classList.toggle("btn-primary", !danger);
   dialog.returnValue = "no";
   dialog.showModal();
   return new Promise((resolve) => {
@@ -20,8 +23,10 @@ export function ask(question, { yes = "Yes", detail = "" } = {}) {
   });
 }
 
-function wording(element) {
-  return { yes: element.dataset.confirmYes, detail: element.dataset.confirmDetail };
+/** What the dialog says; it is red when the button that asks is. */
+function wording(element, button) {
+  const danger = /danger/.test(button?.className);
+  return { yes: element.dataset.confirmYes, detail: element.dataset.confirmDetail, danger };
 }
 
 document.documentElement.dataset.asks = "yes"; // ask_early.js need not any more
@@ -32,7 +37,7 @@ document.addEventListener("submit", async (event) => {
   if (!asker.dataset.confirm || form.dataset.confirmed) return;
   event.preventDefault();
   event.stopImmediatePropagation();
-  if (!(await ask(asker.dataset.confirm, wording(asker)))) return;
+  if (!(await ask(asker.dataset.confirm, wording(asker, event.submitter)))) return;
   form.dataset.confirmed = "yes";
   form.requestSubmit(event.submitter);
   delete form.dataset.confirmed;
@@ -41,5 +46,5 @@ document.addEventListener("submit", async (event) => {
 document.addEventListener("htmx:confirm", async (event) => {
   if (!event.detail.question) return;
   event.preventDefault();
-  if (await ask(event.detail.question, wording(event.detail.elt))) event.detail.issueRequest(true);
+  if (await ask(event.detail.question, wording(event.detail.elt, event.detail.elt))) event.detail.issueRequest(true);
 });
