@@ -104,8 +104,7 @@ class Drain:
         """Step and hand over, by turns, until a step finds a reason to end."""
         try:
             while self.end is None:
-                turns = self._step_surely()
-                if turns:
+                if turns := self._step_surely():
                     self._hand_over(turns)
         except (FenceError, LeaseLostError) as error:
             db.session.rollback()
@@ -152,13 +151,15 @@ class Drain:
     def _reason_to_end(self, sender: Sender) -> End | None:
         if stopping.is_wanted():
             return End.STOPPED
+        if self.lease.slot >= sender.max_connections:  # somebody allows fewer by now
+            return End.NO_SLOT
         judged = self._judgement
         if self._barren >= BARREN_WINDOWS or sender.state != SenderState.ACTIVE:
             return End.WAITING
         if judged and judged.outlives_connection:
             return End.WAITING
-        turn_is_over = monotonic() - self._began > TURN_SECONDS
-        return End.YIELDED if turn_is_over and self._workshop.others_wait() else None
+        is_over = monotonic() - self._began > TURN_SECONDS
+        return End.YIELDED if is_over and self._workshop.others_wait() else None
 
     def _leave(self, end: End) -> list[Turn]:
         if self._claim:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 from sqlalchemy import select, text
 
 from campaign_app.extensions import db
@@ -11,8 +13,10 @@ from campaign_app.sending.troubles import Ref
 from campaign_app.services import audit, progress
 from campaign_app.services.progress import Counts
 
-CANCELLED_A_ROUND = 200
-"""Batches whose messages are cancelled in one round."""
+CANCELLED_AT_ONCE = 200
+"""Batches whose messages are cancelled in one transaction."""
+CLEARING_SECONDS = 2.0
+"""How long a round goes on with that for one campaign."""
 
 _CANCEL = text(
     """
@@ -31,6 +35,7 @@ _CANCEL = text(
     SET state = 'done', finished_at = now(), lease_until = NULL, fence = fence + 1,
         cancelled = b.cancelled + COALESCE((SELECT n FROM counted WHERE batch_id = b.id), 0)
     WHERE b.id IN (SELECT id FROM freed)
+    RETURNING b.id
     """
 )
 _CANCEL_DEFERRED = text(
@@ -102,10 +107,18 @@ def _complete(campaign: Campaign, so_far: Counts) -> None:
 
 def _clear(campaign: Campaign) -> None:
     """Turn what a cancelled campaign has left into `cancelled`, some batches at a time."""
-    db.session.execute(_CANCEL, {"campaign": campaign.id, "most": CANCELLED_A_ROUND})
+    until = monotonic() + CLEARING_SECONDS
+    while _cancel_some(campaign.id) and monotonic() < until:
+        db.session.commit()
     db.session.execute(_CANCEL_DEFERRED, {"campaign": campaign.id})
     so_far = _counts(campaign)
     if so_far.done == so_far.total:
         campaign.final_counts = so_far.as_dict()
         campaign.finished_at = campaign.finished_at or clock.now()
         campaign.progress = []
+
+
+def _cancel_some(campaign_id: int) -> bool:
+    """Cancel the messages of some batches; tells whether there may be more."""
+    done = db.session.scalars(_CANCEL, {"campaign": campaign_id, "most": CANCELLED_AT_ONCE}).all()
+    return len(done) == CANCELLED_AT_ONCE

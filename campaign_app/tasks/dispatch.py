@@ -28,7 +28,7 @@ def tick() -> None:
     _note_life()
     found = dispatch.go_round(journals=workshop().journals, capacity=capacity())
     for campaign_id in found.to_plan:
-        send("jobs.plan_campaign", campaign_id)
+        send("sending.plan_campaign", campaign_id)
     for sender_id in found.bells:
         send("sending.drain_sender", sender_id)
 

@@ -14,10 +14,8 @@ from campaign_app.extensions import db
 from campaign_app.imports import run
 from campaign_app.lib import logs
 from campaign_app.lib.errors import Unavailable
-from campaign_app.sending import plan
 from campaign_app.services import recipient_bulk
 from campaign_app.services.recipient_bulk import Order
-from campaign_app.tasks import dispatch
 
 IMPORT_DOORBELL_SECONDS = 3600
 """An import may wait behind others; a second doorbell finds it claimed and does nothing."""
@@ -25,13 +23,6 @@ BULK_SECONDS = 3600
 """A bulk action that starts an hour late would surprise the one who asked for it."""
 
 log = logs.get(__name__)
-
-
-@shared_task(name="jobs.plan_campaign")
-def plan_campaign(campaign_id: int) -> None:
-    """Work out a started campaign's audience, then ask for a round."""
-    if plan.plan(campaign_id) is not None:
-        dispatch.ring()
 
 
 @shared_task(name="jobs.run_import")

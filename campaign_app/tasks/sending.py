@@ -1,11 +1,11 @@
-"""The queue `sending`: one task is one SMTP connection, draining its sender's batches."""
+"""The queue `sending`: a task is one SMTP connection that drains its sender, or one planning."""
 
 from __future__ import annotations
 
 from celery import shared_task
 from celery.signals import worker_shutting_down
 
-from campaign_app.sending import stopping
+from campaign_app.sending import plan, stopping
 from campaign_app.sending.deliver import End, drain
 from campaign_app.tasks import dispatch
 from campaign_app.tasks.workshop import worker_name, workshop
@@ -18,6 +18,16 @@ def drain_sender(sender_id: int) -> None:
     if end == End.YIELDED:
         dispatch.send("sending.drain_sender", sender_id)
     elif end in (End.EMPTY, End.WAITING):
+        dispatch.ring()
+
+
+@shared_task(name="sending.plan_campaign")
+def plan_campaign(campaign_id: int) -> None:
+    """Work out a started campaign's audience, then ask for a round.
+
+    Here and not among the jobs, where two long imports would hold up every start.
+    """
+    if plan.plan(campaign_id) is not None:
         dispatch.ring()
 
 

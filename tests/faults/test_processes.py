@@ -96,7 +96,7 @@ def test_two_beats_and_ten_doorbells_open_no_connection_too_many(live_app: Flask
         for _ in range(10):
             celery.send_task("sending.drain_sender", args=(play.engine.sender.id,))
             celery.send_task("dispatch.tick")
-            celery.send_task("jobs.plan_campaign", args=(play.engine.campaign.id,))
+            celery.send_task("sending.plan_campaign", args=(play.engine.campaign.id,))
         play.finish()
     judge(play, unconfirmed=0)
     assert play.sink.max_concurrent <= 2

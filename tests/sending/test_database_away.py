@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,30 +25,36 @@ CUT = text(
 )
 
 
-def cut_connections(url: str, over: threading.Event) -> None:
-    engine = create_engine(url)
-    while not over.wait(0.7):
-        with engine.begin() as connection:
-            connection.execute(CUT)
-    engine.dispose()
+@contextmanager
+def cut_connections(app: Flask) -> Iterator[None]:
+    """Somebody ends every connection to the database again and again, while the block lasts."""
+    over, engine = threading.Event(), create_engine(app.config["SQLALCHEMY_DATABASE_URI"])
+
+    def cut() -> None:
+        while not over.wait(0.7):
+            with engine.begin() as connection:
+                connection.execute(CUT)
+
+    vandal = threading.Thread(target=cut)
+    vandal.start()
+    try:
+        yield
+    finally:
+        over.set()
+        vandal.join()
+        engine.dispose()
 
 
 def test_cut_connections_lose_nothing_and_send_nothing_twice(live_app: Flask, tmp_path: Path):
-    over = threading.Event()
-    url = live_app.config["SQLALCHEMY_DATABASE_URI"]
     with SmtpSink(latency=0.01) as sink:
         engine = start(sink, tmp_path, people=150)
         engine.workshop = replace(engine.workshop, lease_seconds=LEASE)
         engine.plan()
         engine.round()
-        vandal = threading.Thread(target=cut_connections, args=(url, over))
-        vandal.start()
-        try:
+        # Its very last step may fail, too: then its slot's lease runs out by itself.
+        with cut_connections(live_app), suppress(DBAPIError):
             engine.drain()
-        except DBAPIError:  # the very last step; its slot's lease runs out by itself
-            db.session.rollback()
-        over.set()
-        vandal.join()
+        db.session.rollback()
         deadline = time.monotonic() + 3 * LEASE
         while engine.status() != "completed" and time.monotonic() < deadline:
             engine.run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from sqlalchemy import text
 
 from campaign_app.extensions import db
 from campaign_app.models.campaigns import CampaignStatus
+from campaign_app.sending import slots
 from campaign_app.sending.deliver import End
 from tests import factories
 from tests.sending.engine import Engine, start
@@ -85,3 +87,37 @@ def test_a_held_campaign_goes_on_when_its_moment_is_near(live_app: Flask, tmp_pa
         run_rounds(engine)
         (wait,) = db.session.execute(text("SELECT not_before - now() FROM batches")).one()
         assert 0 < wait.total_seconds() < 2  # the rest is slept, so that the pace is kept
+
+
+def test_fewer_connections_are_allowed_from_the_next_window_on(live_app: Flask, tmp_path: Path):
+    def allow_one() -> None:
+        with live_app.app_context():
+            db.session.execute(text("UPDATE senders SET max_connections = 1"))
+            db.session.commit()
+
+    with SmtpSink(latency=0.01) as sink:
+        engine = start(sink, tmp_path, people=200, max_connections=2)
+        engine.plan()
+        engine.round()
+        assert slots.win(engine.sender.id, worker="another")
+        timer = threading.Timer(0.3, allow_one)
+        timer.start()
+        assert engine.drain() == End.NO_SLOT
+        timer.join()
+    assert 0 < len(sink.accepted) < 200
+
+
+def test_a_large_cancelled_campaign_is_cleared_in_one_round(live_app: Flask, tmp_path: Path):
+    many = text(
+        "INSERT INTO batches (workspace_id, campaign_id, sender_id, size)"
+        " SELECT workspace_id, campaign_id, sender_id, 0 FROM batches, generate_series(1, 500)"
+    )
+    with SmtpSink() as sink:
+        engine = start(sink, tmp_path)
+        engine.plan()
+        db.session.execute(many)
+        engine.set_status("cancelled")
+        engine.round()
+    engine.refresh()
+    assert engine.campaign.final_counts is not None
+    assert engine.counts().cancelled == 3
