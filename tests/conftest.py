@@ -19,7 +19,7 @@ from flask_migrate import upgrade
 from sqlalchemy.orm import scoped_session, sessionmaker
 
 from campaign_app import create_app
-from campaign_app.extensions import db, redis
+from campaign_app.extensions import db, limiter, redis
 from config import Config
 from local_stack import postgres
 from local_stack import redis as redis_server
@@ -68,11 +68,6 @@ def app(config: Config) -> Flask:
     return app
 
 
-def session_owner() -> int:
-    """Requests keep their own session, as in production; what lies outside one shares another."""
-    return id(app_ctx._get_current_object()) if has_app_context() else 0
-
-
 @pytest.fixture
 def session(app: Flask) -> Iterator[None]:
     """Everything the test and its requests do happens in one transaction, and is undone."""
@@ -106,6 +101,17 @@ def live_app(config: Config, app: Flask, postgres_server: postgres.Server) -> It
         db.session.remove()
         db.engine.dispose()
     redis.client.flushdb()
+
+
+@pytest.fixture
+def throttled_app(config: Config, app: Flask, session: None) -> Iterator[Flask]:
+    """An application whose throttles are on, as they are outside the tests."""
+    strict = create_app(replace(config, environment="development"))
+    strict.config["WTF_CSRF_ENABLED"] = False
+    with strict.app_context():
+        limiter.reset()
+    yield strict
+    limiter.enabled = False
 
 
 @pytest.fixture

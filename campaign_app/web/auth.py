@@ -11,7 +11,7 @@ from wtforms import BooleanField, EmailField, PasswordField, SelectField, String
 from wtforms.validators import DataRequired
 
 from campaign_app.extensions import db, limiter
-from campaign_app.lib import passwords, zones
+from campaign_app.lib import address, passwords, zones
 from campaign_app.lib.errors import Invalid
 from campaign_app.services import people
 from campaign_app.web import door, forms
@@ -45,8 +45,12 @@ class SignUpForm(FlaskForm):
 
 
 def _account() -> str:
-    """What the throttle counts by: the account that is being tried, whether it exists or not."""
-    return request.form.get("email", "").strip().casefold()[:254]
+    """What the throttle counts by: the account that is being tried, whether it exists or not.
+
+    In the form by which accounts are found, or every way of writing an address had its own tries.
+    """
+    typed = request.form.get("email", "")
+    return address.check(typed)[0] or typed.strip().casefold()[:254]
 
 
 def _failed(response: Response) -> bool:

@@ -9,22 +9,20 @@ from secrets import token_hex
 from typing import Any
 
 from flask import Blueprint, Response, flash, g, redirect, render_template, request, url_for
-from flask_login import current_user
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response as BaseResponse
 from wtforms import DateTimeLocalField, SelectField
 from wtforms.validators import InputRequired
 
-from campaign_app.extensions import db, limiter
-from campaign_app.lib import address, clock, zones
-from campaign_app.lib.errors import Conflict, Invalid, Unavailable
+from campaign_app.extensions import db
+from campaign_app.lib import clock, zones
+from campaign_app.lib.errors import Conflict, Invalid
 from campaign_app.models.campaigns import Campaign
 from campaign_app.models.recipients import Recipient
 from campaign_app.models.senders import Sender
-from campaign_app.sending import compose, probe
+from campaign_app.sending import compose
 from campaign_app.sending.compose import Source
 from campaign_app.sending.composition import source_of
-from campaign_app.sending.handover import Outgoing, TransportError
 from campaign_app.services import (
     audience,
     campaigns,
@@ -35,8 +33,7 @@ from campaign_app.services import (
     senders,
 )
 from campaign_app.tasks.workshop import workshop
-from campaign_app.web import forms, previews
-from campaign_app.web.senders import PHASES, TESTS
+from campaign_app.web import forms, previews, trials
 
 bp = Blueprint("campaign_review", __name__, url_prefix="/campaigns/<int:campaign_id>")
 
@@ -106,18 +103,11 @@ def people(campaign_id: int) -> str:
 
 
 @bp.post("/test")
-@limiter.limit(TESTS, key_func=lambda: str(current_user.get_id()))
+@trials.limited
 def test(campaign_id: int) -> str:
     """Send the e-mail to one address, and show what the server literally said."""
     campaign = campaigns.get(g.workspace, campaign_id)
-    outcome: dict[str, str] = {"to": request.form.get("to", "").strip() or g.user.email}
-    try:
-        outcome["to"] = address.normalise(outcome["to"])
-        outcome["reply"] = _send_test(campaign, to=outcome["to"])
-    except (Invalid, Conflict, Unavailable) as error:
-        outcome["problem"] = error.message
-    except TransportError as error:
-        outcome.update(problem=error.message, phase=PHASES[error.phase])
+    outcome = trials.outcome(lambda to: _send_test(campaign, to=to))
     if "HX-Request" in request.headers:
         return render_template("senders/test_result.html", outcome=outcome)
     return page(campaigns.get(g.workspace, campaign_id), outcome=outcome)
@@ -187,7 +177,4 @@ def _send_test(campaign: Campaign, *, to: str) -> str:
         sign=tools.sign,
         date=format_datetime(clock.now()),
     )
-    account = tools.account(sender)
-    outgoing = Outgoing(message_id=0, mail_from=sender.from_email, rcpt_to=to, data=data)
-    db.session.commit()  # no transaction stays open while a mail server thinks
-    return str(probe.send_test(account, outgoing))
+    return trials.hand_over(sender, data, to=to)

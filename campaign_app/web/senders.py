@@ -5,35 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from flask import Blueprint, current_app, flash, g, redirect, render_template, request, url_for
-from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from campaign_app.extensions import db, limiter
-from campaign_app.lib import address
-from campaign_app.lib.errors import Conflict, Invalid, Unavailable
+from campaign_app.extensions import db
+from campaign_app.lib.errors import Conflict, Invalid
 from campaign_app.models.senders import Sender
-from campaign_app.sending import probe
-from campaign_app.sending.handover import Outgoing, TransportError
 from campaign_app.services import sender_details, sender_test_mail, senders
 from campaign_app.tasks import dispatch
-from campaign_app.tasks.workshop import workshop
-from campaign_app.web import forms
+from campaign_app.web import forms, trials
 from campaign_app.web.sender_form import SenderForm, presets_on_offer
 
 bp = Blueprint("senders", __name__, url_prefix="/senders")
-
-TESTS = "20 per 10 minutes"
-"""A test connects wherever the sender points: nobody may look for open ports with it."""
-WAIT = "Those were many tests in a short time. Wait ten minutes, then try again."
-PHASES = {
-    "connect": "while connecting",
-    "auth": "while logging in",
-    "mail": "at the From address",
-    "rcpt": "at the recipient’s address",
-    "data": "before the e-mail",
-    "body": "in the middle of the e-mail",
-    "dot": "after the whole e-mail",
-}
 
 
 @bp.get("/")
@@ -105,29 +87,16 @@ def resume(sender_id: int) -> Response:
 
 
 @bp.post("/<int:sender_id>/test")
-@limiter.limit(TESTS, key_func=lambda: str(current_user.get_id()), error_message=WAIT)
+@trials.limited
 def test(sender_id: int) -> str:
     """Send one e-mail and show what the server literally said."""
     sender = senders.get(g.workspace, sender_id)
-    outcome: dict[str, str] = {"to": request.form.get("to", "").strip() or g.user.email}
-    try:
-        outcome["to"] = address.normalise(outcome["to"])
-        outcome["reply"] = _send_test(sender, to=outcome["to"])
-    except (Invalid, Unavailable) as error:  # a wrong address, a password nobody can open
-        outcome["problem"] = error.message
-    except TransportError as error:
-        outcome.update(problem=error.message, phase=PHASES[error.phase])
+    outcome = trials.outcome(
+        lambda to: trials.hand_over(sender, sender_test_mail.compose(sender, to=to), to=to)
+    )
     if "HX-Request" in request.headers:
         return render_template("senders/test_result.html", outcome=outcome)
     return _sender_page(senders.get(g.workspace, sender_id), outcome=outcome)
-
-
-def _send_test(sender: Sender, *, to: str) -> str:
-    data = sender_test_mail.compose(sender, to=to)
-    outgoing = Outgoing(message_id=0, mail_from=sender.from_email, rcpt_to=to, data=data)
-    account = workshop().account(sender)
-    db.session.commit()  # no transaction stays open while a mail server thinks
-    return str(probe.send_test(account, outgoing))
 
 
 def _allow_private() -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from flask import Flask
 from werkzeug.test import TestResponse
 
 from campaign_app.extensions import db
@@ -168,6 +169,18 @@ def test_htmx_gets_only_the_result(alice: Person, sink: SmtpSink):
     answer = alice.client.post(f"/senders/{sender.id}/test", headers={"HX-Request": "true"})
     assert "<html" not in answer.text
     assert "250 2.0.0 Ok: queued" in answer.text
+
+
+def test_all_pages_that_send_tests_share_one_allowance(
+    throttled_app: Flask, alice: Person, sink: SmtpSink
+):
+    browser = Person.enter(throttled_app, factories.membership(workspace=alice.workspace)).client
+    sender = factories.sender(alice.workspace, host="127.0.0.1", port=sink.port)
+    campaign = factories.campaign(alice.workspace, sender_id=sender.id)
+    pages = [f"/senders/{sender.id}/test", f"/campaigns/{campaign.id}/test"] * 10
+    form = {"to": "nobody"}
+    assert {browser.post(page, data=form).status_code for page in pages} == {200}
+    assert "many tests" in browser.post(pages[0], data=form).text
 
 
 @pytest.mark.parametrize("rest", ["", "/edit", "/delete", "/resume", "/test"])
