@@ -29,9 +29,11 @@ def standing(workspace: HasId) -> Sequence[Group]:
 
 def sizes(workspace: HasId) -> dict[int, int]:
     """How many recipients each group has; an empty one is missing."""
+    # By their groups, whose index knows them: none leads to a workspace's members.
+    mine = owned_by(workspace, Group).where(~Group.hidden).with_only_columns(Group.id)
     rows = db.session.execute(
         select(GroupMember.group_id, func.count().label("size"))
-        .where(GroupMember.workspace_id == workspace.id)
+        .where(GroupMember.workspace_id == workspace.id, GroupMember.group_id.in_(mine))
         .group_by(GroupMember.group_id)
     )
     return {row.group_id: row.size for row in rows}
