@@ -88,8 +88,10 @@ def _refused(judgement: Judgement, outcome: Outcome, turn: Turn) -> None:
     verdict = classify(phase, reply)
     if verdict.scope in (Scope.SENDER, Scope.CONNECTION):
         judgement.not_sent += 1
-        judgement.others.append(_not_to_blame(turn, verdict, phase, reply))
-        _note_trouble(judgement, verdict, reply)
+        result = _not_to_blame(turn, verdict, phase, reply)
+        judgement.others.append(result)
+        if result.status == MessageStatus.PENDING or verdict.scope == Scope.CONNECTION:
+            _note_trouble(judgement, verdict, reply)
         return
     if verdict.action == Action.RETRY:
         judgement.others.append(retry_later(turn, verdict, phase, reply))
@@ -104,7 +106,8 @@ def _refused(judgement: Judgement, outcome: Outcome, turn: Turn) -> None:
 def _not_to_blame(turn: Turn, verdict: Verdict, phase: Phase, reply: Reply) -> Result:
     """The message stays pending and costs no attempt; it can never fail by this.
 
-    One that provokes such a reply again and again steps aside, or it would hold up all the others.
+    One that provokes such a reply again and again steps aside, and the sender rests no more for it,
+    or it would hold up all the others.
     """
     if turn.breaks + 1 < BREAKS_BEFORE_TIERS or verdict.action == Action.STOP:
         return Result(turn.message_id, MessageStatus.PENDING, breaks=1)

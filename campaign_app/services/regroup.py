@@ -40,7 +40,8 @@ _MOVE = text(
     ), moved AS (
         UPDATE messages m
         SET batch_id = numbered.id, status = 'pending', next_attempt_at = NULL,
-            attempts = CASE WHEN :afresh THEN 0 ELSE m.attempts END, breaks = 0
+            attempts = CASE WHEN :afresh THEN 0 ELSE m.attempts END,
+            breaks = CASE WHEN :afresh THEN 0 ELSE m.breaks END
         FROM moving JOIN numbered USING (campaign_id, n)
         WHERE m.id = moving.id
         RETURNING 1

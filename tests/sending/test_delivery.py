@@ -138,7 +138,11 @@ def test_a_message_that_always_provokes_a_rate_limit_steps_aside(live_app: Flask
             engine.run()
             engine.wake_sender()
         engine.run()
+        assert engine.statuses() == {"sent": 2, "deferred": 1}
+        engine.make_due()
+        engine.run()
     assert engine.statuses() == {"sent": 2, "deferred": 1}
+    assert engine.sender_state() == "active"  # it rests no more for this one
 
 
 def test_a_paused_campaign_sends_nothing_and_resumes_where_it_stopped(
