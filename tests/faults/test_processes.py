@@ -15,7 +15,7 @@ from celery import Celery
 from flask import Flask
 from sqlalchemy import text
 
-from campaign_app.extensions import db
+from campaign_app.extensions import db, redis
 from tests.sending.engine import Engine, start
 from tests.smtp_sink import SmtpSink
 from tests.stack.workers import Workers, workers
@@ -53,11 +53,12 @@ class Scene:
 @contextmanager
 def scene(app: Flask, folder: Path, *, sending: int = 1, **sender: int) -> Iterator[Scene]:
     config = replace(app.extensions["carillon_config"], lease_seconds=LEASE)
-    with SmtpSink(latency=LATENCY) as sink, workers(config, folder, sending=sending) as stack:
+    stack = workers(config, folder, sending=sending, jobs=False)
+    with SmtpSink(latency=LATENCY) as sink, stack as running:
         engine = start(sink, folder, people=PEOPLE, **sender)
         engine.plan()
         app.extensions["celery"].send_task("dispatch.tick")  # Beat's first is ten seconds away
-        yield Scene(engine, sink, stack)
+        yield Scene(engine, sink, running)
 
 
 def judge(scene: Scene, *, unconfirmed: int) -> None:
@@ -79,16 +80,20 @@ def addresses(engine: Engine, status: str) -> list[str]:
     return list(db.session.scalars(statement, {"id": engine.campaign.id, "status": status}))
 
 
-def test_a_killed_sender_loses_nothing_and_sends_nothing_twice(live_app: Flask, tmp_path: Path):
+def test_killing_every_process_loses_nothing_and_sends_nothing_twice(
+    live_app: Flask, tmp_path: Path
+):
     with scene(live_app, tmp_path, max_connections=2) as play:
         play.wait_for_accepts(60)
-        play.stack.kill("sending-1", signal.SIGKILL)
-        play.stack.start("sending", number=2)
+        for name in list(play.stack.running):
+            play.stack.kill(name, signal.SIGKILL)
+        for name in ("dispatch", "beat", "sending"):
+            play.stack.start(name)
         play.finish()
     judge(play, unconfirmed=2)  # one per connection killed
 
 
-def test_two_beats_and_ten_doorbells_open_no_connection_too_many(live_app: Flask, tmp_path: Path):
+def test_two_beats_ten_doorbells_and_a_forgetful_redis_do_no_harm(live_app: Flask, tmp_path: Path):
     celery: Celery = live_app.extensions["celery"]
     with scene(live_app, tmp_path, sending=2, max_connections=2) as play:
         play.stack.start("beat", number=2)
@@ -97,6 +102,8 @@ def test_two_beats_and_ten_doorbells_open_no_connection_too_many(live_app: Flask
             celery.send_task("sending.drain_sender", args=(play.engine.sender.id,))
             celery.send_task("dispatch.tick")
             celery.send_task("sending.plan_campaign", args=(play.engine.campaign.id,))
+        play.wait_for_accepts(60)
+        redis.client.flushall()
         play.finish()
     judge(play, unconfirmed=0)
     assert play.sink.max_concurrent <= 2

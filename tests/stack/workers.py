@@ -85,10 +85,12 @@ def _environment(config: Config) -> dict[str, str]:
 
 
 @contextmanager
-def workers(config: Config, folder: Path, *, sending: int = 1) -> Iterator[Workers]:
+def workers(
+    config: Config, folder: Path, *, sending: int = 1, jobs: bool = True
+) -> Iterator[Workers]:
     """Dispatcher, jobs, beat and so many sending workers, while the block lasts."""
     stack = Workers(config, folder)
-    for name in ("dispatch", "jobs", "beat"):
+    for name in ("dispatch", "beat", "jobs") if jobs else ("dispatch", "beat"):
         stack.start(name)
     for number in range(1, sending + 1):
         stack.start("sending", number=number)
