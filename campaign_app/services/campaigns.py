@@ -203,10 +203,15 @@ def cancel(workspace: HasId, campaign: Campaign, *, user: User) -> None:
 
 
 def retry_failed(workspace: HasId, campaign: Campaign, *, user: User) -> int:
-    """Try the failed messages again; gives how many. Reopens a completed campaign."""
+    """Try the failed messages again; gives how many. Reopens a completed campaign.
+
+    Raises Conflict when every one of them went to an address that is suppressed by now.
+    """
     if not progress.counts(workspace, [campaign])[campaign.id].failed:
         return 0
     number = retry.retry_failed(workspace, campaign)
+    if not number:
+        raise Conflict("Every address that failed is suppressed by now: nobody is left to try.")
     _record(workspace, campaign, "retried", user, f": {number:,} failed messages")
     return number
 

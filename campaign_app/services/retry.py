@@ -20,6 +20,8 @@ _FIND = text(
     JOIN batches b ON b.id = m.batch_id
     WHERE b.campaign_id = :campaign AND b.workspace_id = :workspace AND m.status = :status
       AND (b.failed > 0 OR b.unconfirmed > 0)
+      AND NOT EXISTS (SELECT FROM suppressions s
+                      WHERE s.workspace_id = m.workspace_id AND s.email = m.address)
     ORDER BY m.id LIMIT :most FOR UPDATE OF m SKIP LOCKED
     """
 )
@@ -28,8 +30,9 @@ _FIND = text(
 def retry_failed(workspace: HasId, campaign: Campaign) -> int:
     """Make the campaign's failed messages pending again, all tiers before them; gives how many.
 
-    Reopens a completed campaign. Raises Conflict for one that is not started, was cancelled or has
-    lost its sender.
+    Those to suppressed addresses stay failed: they would only be skipped, and no report would tell
+    of their failure any more. Reopens a completed campaign. Raises Conflict for one that is not
+    started, was cancelled or has lost its sender.
     """
     return _again(workspace, campaign, MessageStatus.FAILED)
 

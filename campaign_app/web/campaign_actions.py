@@ -49,7 +49,11 @@ def cancel(campaign_id: int) -> Response:
 @bp.post("/retry-failed")
 def retry_failed(campaign_id: int) -> Response:
     """Try the failed messages again."""
-    return _do(campaign_id, campaigns.retry_failed, "Failed messages tried again: {number:,}.")
+    return _do(
+        campaign_id,
+        campaigns.retry_failed,
+        "Failed messages tried again: {number:,}. Suppressed addresses are left out.",
+    )
 
 
 @bp.post("/send-unconfirmed")

@@ -24,7 +24,7 @@ PERIODS = {
     "all": ("Since the beginning", timedelta(days=36_500)),
 }
 DEFAULT_PERIOD = "30d"
-COLUMNS = failures.Failure._fields[:-2]
+COLUMNS = ["answered_at" if one == "when" else one for one in failures.Failure._fields[:-2]]
 """The ids are for links only."""
 
 
@@ -60,7 +60,9 @@ def retry() -> Response:
     else:
         db.session.commit()
         dispatch.ring()
-        flash(f"“{campaign.name}”: {number:,} failed messages are tried again.", "success")
+        messages = "message is" if number == 1 else "messages are"
+        said = f"“{campaign.name}”: {number:,} failed {messages} tried again"
+        flash(f"{said}; suppressed addresses are left out.", "success")
     return redirect(url_for("reports.index", period=_period()))
 
 

@@ -9,7 +9,8 @@ from flask import Flask
 
 from campaign_app.extensions import db
 from campaign_app.lib.errors import Conflict
-from campaign_app.services import retry
+from campaign_app.services import campaigns, retry
+from tests import factories
 from tests.sending.engine import Engine, start
 from tests.smtp_sink import Fault, SmtpSink
 
@@ -36,6 +37,16 @@ def test_failed_messages_are_sent_again_and_the_campaign_completes_anew(
     assert engine.statuses() == {"sent": 3}
     assert engine.status() == "completed"
     assert len(sink.accepted) == 3
+
+
+def test_suppressed_addresses_stay_failed(live_app: Flask, tmp_path: Path):
+    with SmtpSink([Fault("rcpt", reply="550 5.1.1 unknown", rcpt="p1@")]) as sink:
+        engine = finish(sink, tmp_path)
+        with pytest.raises(Conflict, match="suppressed"):
+            campaigns.retry_failed(engine.workspace, engine.campaign, user=factories.user())
+        db.session.rollback()
+    assert engine.statuses() == {"sent": 2, "failed": 1}
+    assert engine.status() == "completed"
 
 
 def test_unconfirmed_messages_are_sent_again_only_by_choice(live_app: Flask, tmp_path: Path):
