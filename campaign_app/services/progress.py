@@ -107,9 +107,12 @@ def rate_per_minute(campaign: Campaign, done: int) -> float:
 
 
 def eta_seconds(campaign: Campaign, so_far: Counts) -> int | None:
-    """Seconds until everything is done at the present rate; None when it does not move."""
+    """Seconds until all that is due is done at the present rate; None when it does not move.
+
+    Deferred messages wait for their time, whatever the rate, so they are not counted.
+    """
     rate = rate_per_minute(campaign, so_far.done)
-    left = so_far.total - so_far.done
+    left = so_far.total - so_far.done - so_far.deferred
     return None if rate <= 0 or left <= 0 else max(1, round(left * 60 / rate))
 
 

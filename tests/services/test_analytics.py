@@ -40,6 +40,15 @@ def test_everything_that_moves_in_one_read(alice: Person):
     assert live.growth.growth("unique_opens")[-1] == 2
 
 
+def test_no_time_is_told_for_what_the_servers_asked_to_wait_with(alice: Person):
+    now = clock.now()
+    samples = [[now.timestamp() - 60, 1]]
+    campaign = mailings.mailing(alice.workspace, ["sent", "sent", "deferred"], progress=samples)
+    live = analytics.live(alice.workspace, campaign, now=now)
+    assert live.rate > 0
+    assert live.eta is None
+
+
 def test_the_span_ends_with_the_last_reader(alice: Person):
     began = clock.now() - timedelta(days=40)
     campaign = mailings.freeze(mailings.mailing(alice.workspace, ["sent"], started_at=began))

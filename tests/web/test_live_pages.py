@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -173,6 +173,15 @@ def test_the_export_has_everybody_and_no_formulas(alice: Person):
     assert "Autumn deliveries.csv" in answer.headers["Content-Disposition"]
 
 
+def test_the_exports_times_are_the_readers_and_say_so(alice: Person):
+    campaign = under_way(alice)
+    alice.user.time_zone = "Asia/Kolkata"
+    mailings.message(campaign, 0).sent_at = datetime(2026, 11, 22, 3, 30, tzinfo=UTC)
+    db.session.commit()
+    head, row, *_ = rows_of(alice.client.get(f"/campaigns/{campaign.id}/deliveries.csv"))
+    assert row[head.index("sent_at (Asia/Kolkata)")] == "2026-11-22 09:00:00"
+
+
 def test_a_stranger_finds_no_campaign(alice: Person, charlie: Person):
     campaign = under_way(alice)
     for page in ("analytics", "live.json", "engagement.json", "deliveries.csv"):
@@ -214,7 +223,7 @@ def test_the_failed_are_tried_again(bob: Person):
     db.session.expire_all()
     assert mailings.message(campaign, 2).status == MessageStatus.PENDING
     assert campaign.status == CampaignStatus.SENDING
-    assert "are tried again" in bob.client.get("/reports/").text
+    assert "1 failed message is tried again" in bob.client.get("/reports/").text
 
 
 def test_a_cancelled_campaign_stays_cancelled(alice: Person):
