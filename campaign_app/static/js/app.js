@@ -29,6 +29,11 @@ function times(node = document) {
   }
 }
 
+/** A form that came back is mended where the first mistake is. */
+function toMistake() {
+  document.querySelector("main .is-invalid")?.focus();
+}
+
 function csrf() {
   return document.querySelector("meta[name=csrf-token]")?.content ?? "";
 }
@@ -111,4 +116,5 @@ document.addEventListener("keydown", (event) => {
 
 pressTheme();
 start(document);
+toMistake();
 setInterval(times, 10000);
