@@ -9,9 +9,9 @@ from types import TracebackType
 from typing import TextIO
 
 from campaign_app.imports.prepare import Rejected
+from campaign_app.lib.spreadsheets import defuse
 
 HEADER = ("Row", "Column", "Value", "Reason")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class RejectsFile:
@@ -49,8 +49,3 @@ class RejectsFile:
         self._file = self._path.open("w", encoding="utf-8-sig", newline="")
         csv.writer(self._file).writerow(HEADER)
         return self._file
-
-
-def defuse(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula (OWASP, CSV injection)."""
-    return f"'{cell}" if cell.lstrip(" ").startswith(_FORMULA) else cell
