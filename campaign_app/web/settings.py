@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from flask import Blueprint, flash, g, make_response, redirect, render_template, session, url_for
+from flask_login import current_user
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
 from wtforms import PasswordField, SelectField, StringField
 from wtforms.validators import DataRequired
 
-from campaign_app.extensions import db
+from campaign_app.extensions import db, limiter
 from campaign_app.lib import passwords, zones
 from campaign_app.lib.errors import Invalid
 from campaign_app.services import people, tokens
-from campaign_app.web import door, forms
+from campaign_app.web import auth, door, forms
 
 bp = Blueprint("settings", __name__, url_prefix="/settings")
 
@@ -59,8 +60,17 @@ def index() -> Response | str | tuple[str, int]:
 
 
 @bp.route("/password", methods=["GET", "POST"])
+@limiter.limit(
+    "10 per 15 minutes",
+    methods=["POST"],
+    key_func=lambda: str(current_user.get_id()),
+    error_message=auth.WAIT,
+)
 def password() -> Response | str | tuple[str, int]:
-    """Change the password: every other session of the person's ends, this one goes on."""
+    """Change the password: every other session of the person's ends, this one goes on.
+
+    Throttled, or whoever finds a browser logged in could guess the password there.
+    """
     form = PasswordForm()
     if form.validate_on_submit():
         try:

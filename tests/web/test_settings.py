@@ -60,6 +60,12 @@ def test_a_wrong_present_password_changes_nothing(app: Flask, session: None):
     assert people.authenticate(email=person.user.email, password=PASSWORD) is not None
 
 
+def test_guessing_the_present_password_is_throttled(throttled_app: Flask):
+    person = enter(throttled_app)
+    tries = [change_password(person, current=f"guess {n}").status_code for n in range(11)]
+    assert tries == [422] * 10 + [429]
+
+
 def test_a_viewer_may_change_their_own_password_and_nothing_else(app: Flask, session: None):
     viewer = enter(app, role="viewer")
     assert change_password(viewer).status_code == 302
