@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import delete, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import IntegrityError
 
 from campaign_app.extensions import db
 from campaign_app.lib.arrays import any_id
@@ -16,6 +15,7 @@ from campaign_app.models.campaigns import Campaign, CampaignGroup, CampaignStatu
 from campaign_app.models.people import User
 from campaign_app.models.recipients import Group, GroupMember, Recipient
 from campaign_app.services import audit, recipient_filter
+from campaign_app.services.uniqueness import claimed
 
 MAX_NAME = 100
 
@@ -171,11 +171,7 @@ def _name(name: str) -> str:
 
 
 def _save(group: Group, *, name: str = "") -> None:
-    try:
-        with db.session.begin_nested():
-            group.name = name or group.name
-            db.session.add(group)
-            db.session.flush()
-    except IntegrityError:
-        taken = name or group.name
-        raise Invalid(f"There is a group called “{taken}” already.", field="name") from None
+    wanted = name or group.name
+    with claimed(f"There is a group called “{wanted}” already."):
+        group.name = wanted
+        db.session.add(group)

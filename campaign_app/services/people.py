@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
 from campaign_app.extensions import db
@@ -11,8 +10,10 @@ from campaign_app.lib import address, clock, passwords, zones
 from campaign_app.lib.errors import Invalid, NotFound
 from campaign_app.models.people import Membership, Role, User, Workspace
 from campaign_app.services import audit
+from campaign_app.services.uniqueness import claimed
 
 MAX_NAME = 100
+KNOWN = "There is already an account with this address. Log in instead."
 
 
 def session_user(user_id: int, *, session_version: int) -> User | None:
@@ -65,7 +66,8 @@ def sign_up(
         password_hash=passwords.hash_password(password),
         time_zone=zones.normalise(time_zone),
     )
-    _insert(user)
+    with claimed(KNOWN, field="email"):
+        db.session.add(user)
     place = Workspace(name=_name(workspace or f"{name}’s workspace", field="workspace"))
     membership = Membership(workspace=place, user=user, role=Role.OWNER)
     db.session.add(membership)
@@ -124,17 +126,6 @@ def _find(email: str) -> User | None:
     if problem:
         return None
     return db.session.scalars(select(User).where(User.email == folded)).one_or_none()
-
-
-def _insert(user: User) -> None:
-    """Let the unique address decide: looking first would lose a race of two sign-ups."""
-    try:
-        with db.session.begin_nested():
-            db.session.add(user)
-    except IntegrityError as error:
-        raise Invalid(
-            "There is already an account with this address. Log in instead.", field="email"
-        ) from error
 
 
 def _name(text: str, *, field: str = "name") -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
@@ -23,9 +22,11 @@ from campaign_app.models.people import User
 from campaign_app.models.senders import Sender, SenderSlot, SenderState, SenderUsage
 from campaign_app.services import audit, sender_details
 from campaign_app.services.sender_details import SenderDetails
+from campaign_app.services.uniqueness import claimed
 
 IN_USE = (*LIVE, CampaignStatus.SCHEDULED)
 """Campaigns that would stop without their sender."""
+TAKEN = "There is already a sender called “{}”."
 SERVER = ("host", "port", "security", "username")
 """What the connection is made of: changing it gives a stopped sender another try."""
 
@@ -67,7 +68,7 @@ def create(
     if clean.username and not clean.password:
         raise Invalid("Enter the password of this account.", field="password")
     sender = Sender(workspace_id=workspace.id)
-    with _own_name(clean.name):
+    with claimed(TAKEN.format(clean.name)):
         _fill(sender, clean, vault=vault)
         db.session.add(sender)
     summary = f"{user.name} added the sender “{sender.name}”"
@@ -88,7 +89,7 @@ def update(
     clean = sender_details.check(details, allow_private=allow_private)
     _check_kept_password(sender, clean)
     changed = clean.password or any(getattr(sender, x) != getattr(clean, x) for x in SERVER)
-    with _own_name(clean.name):
+    with claimed(TAKEN.format(clean.name)):
         _fill(sender, clean, vault=vault)
     if changed and sender.state != SenderState.ACTIVE:
         _activate(sender)
@@ -205,16 +206,6 @@ def _check_kept_password(sender: Sender, details: SenderDetails) -> None:
 def _activate(sender: Sender) -> None:
     sender.state = SenderState.ACTIVE
     sender.cooling_until, sender.cooling_tier, sender.state_reason = None, 0, ""
-
-
-@contextmanager
-def _own_name(name: str) -> Iterator[None]:
-    """Let the unique name decide: looking first would lose a race."""
-    try:
-        with db.session.begin_nested():
-            yield
-    except IntegrityError as error:
-        raise Invalid(f"There is already a sender called “{name}”.", field="name") from error
 
 
 def _has_open_connection(sender_id: int) -> bool:

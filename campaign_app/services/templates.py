@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from sqlalchemy.exc import IntegrityError
-
 from campaign_app.extensions import db
 from campaign_app.lib import clock, like, paging
 from campaign_app.lib.errors import Invalid
@@ -16,9 +11,11 @@ from campaign_app.models.people import User
 from campaign_app.models.templates import Template
 from campaign_app.services import audit, contents
 from campaign_app.services.contents import Content
+from campaign_app.services.uniqueness import claimed
 
 PAGE_SIZE = 24
 MAX_NAME = 120
+TAKEN = "There is a template called “{}” already."
 
 
 def get(workspace: HasId, template_id: int) -> Template:
@@ -45,9 +42,8 @@ def create(workspace: HasId, *, name: str, content: Content, user: User) -> Temp
         html=safe.html,
         text=safe.text,
     )
-    with _unique_name(template.name):
+    with claimed(TAKEN.format(template.name)):
         db.session.add(template)
-        db.session.flush()
     _record(workspace, template, "created", user)
     return template
 
@@ -55,11 +51,10 @@ def create(workspace: HasId, *, name: str, content: Content, user: User) -> Temp
 def edit(workspace: HasId, template: Template, *, name: str, content: Content, user: User) -> None:
     """Change a saved e-mail; campaigns made from it stay. Raises Invalid, naming the field."""
     safe, name = contents.checked(content), _name(name)
-    with _unique_name(name):
+    with claimed(TAKEN.format(name)):
         template.name = name
         template.subject, template.html, template.text = safe.subject, safe.html, safe.text
         template.updated_at = clock.now()
-        db.session.flush()
     _record(workspace, template, "edited", user)
 
 
@@ -75,16 +70,6 @@ def _name(name: str) -> str:
     if not 0 < len(plain) <= MAX_NAME:
         raise Invalid(f"Give it a name of up to {MAX_NAME} characters.", field="name")
     return plain
-
-
-@contextmanager
-def _unique_name(name: str) -> Iterator[None]:
-    """A savepoint: a name that is taken undoes only what is inside."""
-    try:
-        with db.session.begin_nested():
-            yield
-    except IntegrityError:
-        raise Invalid(f"There is a template called “{name}” already.", field="name") from None
 
 
 def _record(workspace: HasId, template: Template, verb: str, user: User) -> None:
