@@ -35,15 +35,6 @@ class MessageStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
-TERMINAL = (
-    MessageStatus.SENT,
-    MessageStatus.FAILED,
-    MessageStatus.UNCONFIRMED,
-    MessageStatus.SKIPPED,
-    MessageStatus.CANCELLED,
-)
-
-
 class BatchState(StrEnum):
     """`pending` waits for the dispatcher, `dispatched` for a drain, `sending` has a lease."""
 
