@@ -37,6 +37,7 @@ OUTCOMES = {
 def live_figures(live: Live, growth: dict[str, list[int]]) -> dict[str, Any]:
     """Everything that moves on the page. Shares and rates are 0 to 100."""
     counts, did = live.counts, live.engagement
+    moved = (counts.total, counts.done, counts.deferred, counts.sending, did.opens, did.clicks)
     return {
         "status": live.campaign.status.value,
         "headline": headline(live),
@@ -49,7 +50,7 @@ def live_figures(live: Live, growth: dict[str, list[int]]) -> dict[str, Any]:
             "failed": share(counts.failed, counts.total),
             "waiting": share(counts.pending + counts.sending, counts.total),
         },
-        "moved": f"{counts.done}.{counts.deferred}.{counts.sending}.{did.opens}.{did.clicks}",
+        "moved": ".".join(map(str, moved)),
         "engagement": asdict(did),
         "rates": _rates(counts, did),
         "charts": {

@@ -91,6 +91,15 @@ def test_a_campaign_is_watched_live(alice: Person):
     assert data["charts"]["outcomes"]["values"] == [2, 1, 1, 0]
 
 
+def test_the_log_is_fetched_anew_when_the_audience_is_known(alice: Person):
+    campaign = factories.campaign(alice.workspace, status=CampaignStatus.SENDING)
+    url = f"/campaigns/{campaign.id}/live.json"
+    before = alice.client.get(url).json["moved"]
+    campaign.planned_at, campaign.total = clock.now(), 3
+    db.session.commit()
+    assert alice.client.get(url).json["moved"] != before
+
+
 def test_the_reason_it_waits_is_told_in_the_readers_time(alice: Person):
     campaign = under_way(alice)
     until = clock.now().replace(hour=10, minute=30, second=0, microsecond=0)
