@@ -44,7 +44,7 @@ def check(text: str) -> tuple[str, str]:
     """`(address, "")` in the form `normalise` gives, or `("", problem)` in a user's words."""
     text = text.strip(_EDGES)
     if len(text) > MAX_LENGTH:
-        return "", f'"{text[:60]}…" is too long: an address has at most {MAX_LENGTH} characters.'
+        return "", f"“{text[:60]}…” is too long: an address has at most {MAX_LENGTH} characters."
     local, at, domain = text.lower().rpartition("@")
     ascii_domain, _ = _domain(domain)
     if at and ascii_domain and _LOCAL.fullmatch(local) and len(local) <= MAX_LOCAL:
@@ -68,7 +68,7 @@ def display(name: str, email: str) -> str:
     if _CONTROL.search(name) or _CONTROL.search(email):
         raise Invalid("A name or an address in a header cannot hold a line break. Remove it.")
     if not email.isascii() or re.search(r"[\s<>,;]", email):
-        raise Invalid(f'"{email}" cannot stand in a header: it must be one plain address.')
+        raise Invalid(f"“{email}” cannot stand in a header: it must be one plain address.")
     return mailbox(name.strip(), email)
 
 
@@ -117,11 +117,11 @@ def _problem(text: str) -> str:
     shown = shown if len(shown) <= 80 else f"{shown[:77]}..."
     bracketed = _BRACKETED.fullmatch(text)
     if bracketed:
-        return f'"{shown}" holds more than the address. Write only {bracketed[1]}.'
+        return f"“{shown}” holds more than the address. Write only {bracketed[1]}."
     for pattern, problem in _PROBLEMS:
         if pattern.fullmatch(shown):
-            return f'"{shown}" {problem}'
-    return f'"{shown}" is not an e-mail address. {_detail(text)}'
+            return f"“{shown}” {problem}"
+    return f"“{shown}” is not an e-mail address. {_detail(text)}"
 
 
 def _detail(text: str) -> str:

@@ -73,7 +73,7 @@ def test_pasting_leads_back_or_names_the_wrong_lines(alice: Person):
     good = alice.client.post(add, data={"addresses": "ana@x.com\nbor@x.com"})
     assert good.location == f"/groups/{group.id}"
     mixed = alice.client.post(add, data={"addresses": "cene@x.com\nrubbish"}).text
-    assert "Line 2: &#34;rubbish&#34; has no @" in mixed
+    assert "Line 2: “rubbish” has no @" in mixed
     assert groups.sizes(alice.workspace) == {group.id: 3}
 
 
