@@ -16,7 +16,7 @@ from tests.imports import files
         b"email\na@x.com\n",
         "\ufeffemail\n".encode(),
         "email\r\na@x.com".encode("utf-16"),
-        "email\tname\r\na@x.com\tАнна Иванова\r\nb@x.com\t李伟".encode("utf-16"),
+        "email\tname\r\na@x.com\tАнна Иванова\r\nb@x.com\t李伟".encode("utf-16"),  # noqa: RUF001
         b"a@x.com",
     ],
 )
