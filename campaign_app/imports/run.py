@@ -130,6 +130,12 @@ class _Job:
         self._connection.rollback()
         with contextlib.suppress(LostClaimError):
             self._finish(ImportState.FAILED, error=message)
+            _note(self._workspace_id(), self._id)
+
+    def _workspace_id(self) -> int:
+        table = Import.__table__
+        owner = select(table.c.workspace_id).where(table.c.id == self._id)
+        return int(self._connection.execute(owner).scalar_one())
 
     def _load(self) -> Row[Any]:
         table = Import.__table__
@@ -183,7 +189,8 @@ def _note(workspace_id: int, import_id: int) -> None:
     """Tell the activity log, and let the recipients page count anew."""
     workspace = db.session.get_one(Workspace, workspace_id)
     row = tenancy.get_owned(workspace, Import, import_id)
-    summary = f"{row.filename}: {row.new:,} new, {row.updated:,} updated, {row.invalid:,} rejected"
+    counts = f"{row.new:,} new, {row.updated:,} updated, {row.invalid:,} rejected"
+    summary = f"{row.filename}: {row.error or counts}"
     audit.record(workspace, f"import.{row.state}", summary, subject_id=import_id)
     db.session.commit()
     recipient_filter.forget_counts(workspace)

@@ -14,6 +14,7 @@ from campaign_app.imports import preview, run
 from campaign_app.lib import clock
 from campaign_app.models.imports import Import, ImportState
 from campaign_app.models.recipients import GroupMember, Recipient, RecipientStatus, Suppression
+from campaign_app.services import audit
 from tests import factories
 from tests.imports import files
 
@@ -236,3 +237,10 @@ def test_a_worker_that_lost_its_claim_writes_nothing(workspace, tmp_path, monkey
     row = done(import_id, tmp_path)
     assert (row.worker, row.state, row.rows) == ("another", ImportState.RUNNING, 0)
     assert people(workspace) == {}
+
+
+def test_a_failed_import_says_so_in_the_activity_log(workspace, tmp_path):
+    row = done(waiting(workspace, tmp_path, "name\nAna\n"), tmp_path)
+    assert row.state == ImportState.FAILED
+    ((entry, _),) = audit.recent(workspace)
+    assert (entry.action, row.error in entry.summary) == ("import.failed", True)
