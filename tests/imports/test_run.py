@@ -195,7 +195,7 @@ def test_a_dead_workers_import_is_found_and_goes_on_where_it_stood(workspace, tm
         new=9_999,
         invalid=1,
     )
-    assert run.abandoned() == [import_id]
+    assert import_id in run.abandoned()
     row = done(import_id, tmp_path)
     assert counts(row) == {"rows": 12_001, "new": 12_000, "invalid": 1}
     assert len(people(workspace)) == 2_001
