@@ -34,6 +34,12 @@ def make_celery(app: Flask, *, redis_url: str) -> Celery[ContextTask]:
     return celery
 
 
+TASK_MODULES = tuple(f"campaign_app.tasks.{queue}" for queue in QUEUES)
+"""One module a queue."""
+ROUTES = {f"{queue}.*": {"queue": queue} for queue in QUEUES}
+"""A task's name begins with its queue's."""
+
+
 def _settings(redis_url: str) -> dict[str, object]:
     return {
         "broker_url": redis_url,
@@ -48,26 +54,14 @@ def _settings(redis_url: str) -> dict[str, object]:
         "worker_hijack_root_logger": False,
         "task_default_queue": JOBS,
         "timezone": "UTC",
-        "imports": (
-            "campaign_app.tasks.dispatch",
-            "campaign_app.tasks.sending",
-            "campaign_app.tasks.jobs",
-        ),
-        "task_routes": {
-            "dispatch.*": {"queue": DISPATCH},
-            "sending.*": {"queue": SENDING},
-            "jobs.*": {"queue": JOBS},
-        },
+        "imports": TASK_MODULES,
+        "task_routes": ROUTES,
         "beat_schedule": {
-            "tick": {
-                "task": "dispatch.tick",
-                "schedule": TICK_SECONDS,
-                "options": {"expires": DOORBELL_SECONDS},
-            },
-            "imports": {
-                "task": "jobs.sweep_imports",
-                "schedule": SWEEP_SECONDS,
-                "options": {"expires": SWEEP_SECONDS},
-            },
+            "tick": _every(TICK_SECONDS, "dispatch.tick", expires=DOORBELL_SECONDS),
+            "imports": _every(SWEEP_SECONDS, "jobs.sweep_imports", expires=SWEEP_SECONDS),
         },
     }
+
+
+def _every(seconds: int, task: str, *, expires: int) -> dict[str, object]:
+    return {"task": task, "schedule": seconds, "options": {"expires": expires}}

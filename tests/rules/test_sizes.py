@@ -15,8 +15,6 @@ LONGER_FILES: dict[str, str] = {}
 """File → why it may be longer."""
 
 LONGER_FUNCTIONS = {
-    "campaign_app/tasks/queues.py:_settings": "a table of settings, nothing to follow",
-    "campaign_app/lib/logs.py:configure": "one call of a library that wants everything at once",
     "tests/smtp_sink.py:__init__": "a witness with many switches, each assigned once",
 }
 
