@@ -46,7 +46,7 @@ def configure(*, level: str, as_json: bool) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=SHARED, processors=[remove_meta, _renderer(as_json=as_json)]
+            foreign_pre_chain=SHARED, processors=[remove_meta, *_renderers(as_json=as_json)]
         )
     )
     root = logging.getLogger()
@@ -54,9 +54,9 @@ def configure(*, level: str, as_json: bool) -> None:
     root.setLevel(level)
 
 
-def _renderer(*, as_json: bool) -> structlog.types.Processor:
+def _renderers(*, as_json: bool) -> list[structlog.types.Processor]:
     if as_json:
-        return structlog.processors.JSONRenderer()
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     # Plain: the pretty traceback prints local variables, and with them passwords.
     plain = structlog.dev.plain_traceback
-    return structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plain)
+    return [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plain)]
