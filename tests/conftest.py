@@ -9,13 +9,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from flask import Flask, has_app_context
 from flask.globals import app_ctx
 from flask.testing import FlaskClient
-from flask_migrate import upgrade
 from sqlalchemy.orm import scoped_session, sessionmaker
 
 from campaign_app import create_app
@@ -23,16 +21,10 @@ from campaign_app.extensions import db, limiter, redis
 from config import Config
 from local_stack import postgres
 from local_stack import redis as redis_server
-from tests import factories
+from tests import databases, factories
 from tests.people import Person
 
-_databases = itertools.count(1)
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[postgres.Server]:
-    with postgres.temporary() as server:
-        yield server
+_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -42,19 +34,19 @@ def redis_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def postgres_server(redis_url: str) -> Iterator[postgres.Server]:
+    with postgres.temporary() as server:
+        databases.migrate(server, redis_url)
+        yield server
+
+
+@pytest.fixture(scope="session")
 def config(
     postgres_server: postgres.Server, redis_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Config:
-    return Config(
-        environment="testing",
-        secret_key="tests only",
-        encryption_keys="MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
-        database_url=postgres_server.create_database("carillon_test"),
-        redis_url=redis_url,
-        state_dir=str(tmp_path_factory.mktemp("state")),
-        public_url="http://carillon.test",
-        allow_private_hosts=True,
-        log_level="WARNING",
+    folder = tmp_path_factory.mktemp("state")
+    return databases.config(
+        databases.copy(postgres_server, "carillon_test"), redis_url, state_dir=str(folder)
     )
 
 
@@ -62,9 +54,6 @@ def config(
 def app(config: Config) -> Flask:
     app = create_app(config)
     app.config["WTF_CSRF_ENABLED"] = False
-    with app.app_context():
-        upgrade(directory=str(Path(__file__).parent.parent / "migrations"))
-        db.engine.dispose()  # a database in use cannot serve as a template
     return app
 
 
@@ -90,10 +79,7 @@ def session(app: Flask) -> Iterator[None]:
 @pytest.fixture
 def live_app(config: Config, app: Flask, postgres_server: postgres.Server) -> Iterator[Flask]:
     """An application on a database of its own, where commits are real."""
-    name = f"live_{next(_databases)}"
-    with app.app_context():
-        db.engine.dispose()  # a database in use cannot serve as a template
-    url = postgres_server.create_database(name, template="carillon_test")
+    url = databases.copy(postgres_server, f"live_{next(_numbers)}")
     live = create_app(replace(config, database_url=url))
     live.config["WTF_CSRF_ENABLED"] = False
     with live.app_context():
@@ -110,7 +96,9 @@ def throttled_app(config: Config, app: Flask, session: None) -> Iterator[Flask]:
     strict.config["WTF_CSRF_ENABLED"] = False
     with strict.app_context():
         limiter.reset()
-    yield strict
+        yield strict
+        db.session.remove()
+        db.engine.dispose()
     limiter.enabled = False
 
 

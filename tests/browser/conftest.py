@@ -11,7 +11,6 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright
 
-from campaign_app.extensions import db
 from config import Config
 from local_stack import postgres
 from tests.browser.site import Site
@@ -54,8 +53,6 @@ def site(
     postgres_server: postgres.Server,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Site]:
-    with app.app_context():
-        db.engine.dispose()  # a database in use cannot serve as a template
     with serve(config, postgres_server, tmp_path_factory.mktemp("site")) as running:
         yield running
 

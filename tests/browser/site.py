@@ -16,6 +16,7 @@ from campaign_app import create_app
 from campaign_app.extensions import db
 from config import Config
 from local_stack import children, postgres
+from tests import databases
 from tests.stack.workers import Workers
 
 _numbers = itertools.count(1)
@@ -52,7 +53,7 @@ def site(config: Config, server: postgres.Server, folder: Path) -> Iterator[Site
 
 
 def _own_config(config: Config, server: postgres.Server, folder: Path) -> Config:
-    database = server.create_database(f"browser_{next(_numbers)}", template="carillon_test")
+    database = databases.copy(server, f"browser_{next(_numbers)}")
     return replace(
         config,
         environment="development",  # throttles and CSRF tokens are on, as in production

@@ -13,15 +13,12 @@ from campaign_app.extensions import db
 from campaign_app.models.people import Workspace
 from config import Config
 from local_stack import postgres
-from tests import factories
+from tests import databases, factories
 
 
 @pytest.fixture(scope="session")
 def import_app(config: Config, app: Flask, postgres_server: postgres.Server) -> Flask:
-    with app.app_context():
-        db.engine.dispose()  # a database in use cannot serve as a template
-    url = postgres_server.create_database("imports", template="carillon_test")
-    return create_app(replace(config, database_url=url))
+    return create_app(replace(config, database_url=databases.copy(postgres_server, "imports")))
 
 
 @pytest.fixture
