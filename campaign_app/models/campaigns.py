@@ -99,6 +99,11 @@ class Campaign(Owned, Base):
     """The counts by status, frozen when nothing moves any more: old campaigns cost nothing."""
     progress: Mapped[list[Any]] = mapped_column(JSONB, default=list, server_default=sql("'[]'"))
     """The dispatcher's last samples [epoch seconds, messages done]: the rate is read from them."""
+    retry_from: Mapped[int | None] = mapped_column(BigInteger)
+    """The last batch whose failed messages were made pending again by a retry under way."""
+    retry_through: Mapped[int | None] = mapped_column(BigInteger)
+    """The last batch that the retry looks at; None when none is under way. What fails anew is in
+    later batches, so a retry comes to its end."""
     created_at: Mapped[Created]
     updated_at: Mapped[Created]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     ForeignKeyConstraint,
     Index,
@@ -66,6 +67,12 @@ class Batch(Owned, Base):
         ),
         Index("ix_batches_leased", "id", postgresql_where=sql("state = 'sending'")),
         Index("ix_batches_finished_at", "workspace_id", "finished_at"),
+        Index(
+            "ix_batches_unconfirmed",
+            "workspace_id",
+            "id",
+            postgresql_where=sql("unconfirmed > 0"),
+        ),
         {"postgresql_with": {"fillfactor": 50}},
     )
 
@@ -157,4 +164,32 @@ class DeliveryEvent(Owned, Base):
     code: Mapped[int | None] = mapped_column(SmallInteger)
     enhanced: Mapped[str] = mapped_column(Text, default="", server_default="")
     reply: Mapped[str] = mapped_column(Text, default="", server_default="")
+    created_at: Mapped[Created]
+
+
+class LostWindow(Owned, Base):
+    """What became unconfirmed because a worker died: its journal may still tell, later.
+
+    A message is of the window as long as it is `unconfirmed` in this batch: whoever sends it again
+    moves it to another one.
+    """
+
+    __tablename__ = "lost_windows"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["workspace_id", "campaign_id"],
+            ["campaigns.workspace_id", "campaigns.id"],
+            name="fk_lost_windows_campaign",
+            ondelete="CASCADE",
+        ),
+        Index("ix_lost_windows_journal", "journal"),
+    )
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    campaign_id: Mapped[int] = mapped_column(BigInteger)
+    batch_id: Mapped[Big]
+    journal: Mapped[str] = mapped_column(Text)
+    """The file name, which no two connections share."""
+    message_ids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
     created_at: Mapped[Created]

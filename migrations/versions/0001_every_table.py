@@ -667,6 +667,8 @@ def upgrade() -> None:
             server_default=sa.text("'[]'"),
             nullable=False,
         ),
+        sa.Column("retry_from", sa.BigInteger(), nullable=True),
+        sa.Column("retry_through", sa.BigInteger(), nullable=True),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -845,6 +847,42 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("state <> 'done'"),
     )
+    op.create_index(
+        "ix_batches_unconfirmed",
+        "batches",
+        ["workspace_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("unconfirmed > 0"),
+    )
+    op.create_table(
+        "lost_windows",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("workspace_id", sa.BigInteger(), nullable=False),
+        sa.Column("campaign_id", sa.BigInteger(), nullable=False),
+        sa.Column("batch_id", sa.BigInteger(), nullable=False),
+        sa.Column("journal", sa.Text(), nullable=False),
+        sa.Column("message_ids", sa.ARRAY(sa.BigInteger()), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["workspace_id", "campaign_id"],
+            ["campaigns.workspace_id", "campaigns.id"],
+            name="fk_lost_windows_campaign",
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["workspace_id"],
+            ["workspaces.id"],
+            name=op.f("fk_lost_windows_workspace_id_workspaces"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_lost_windows")),
+    )
+    op.create_index("ix_lost_windows_journal", "lost_windows", ["journal"], unique=False)
     op.create_table(
         "campaign_groups",
         sa.Column("workspace_id", sa.BigInteger(), nullable=False),
@@ -900,6 +938,13 @@ def downgrade() -> None:
     """Take back."""
     op.drop_table("links")
     op.drop_table("campaign_groups")
+    op.drop_index("ix_lost_windows_journal", table_name="lost_windows")
+    op.drop_table("lost_windows")
+    op.drop_index(
+        "ix_batches_unconfirmed",
+        table_name="batches",
+        postgresql_where=sa.text("unconfirmed > 0"),
+    )
     op.drop_index(
         "ix_batches_open", table_name="batches", postgresql_where=sa.text("state <> 'done'")
     )
