@@ -3,6 +3,7 @@
 from campaign_app.models import (
     audit,
     campaigns,
+    idempotency,
     imports,
     messages,
     people,
@@ -15,6 +16,7 @@ from campaign_app.models import (
 __all__ = [
     "audit",
     "campaigns",
+    "idempotency",
     "imports",
     "messages",
     "people",

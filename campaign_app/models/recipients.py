@@ -17,7 +17,7 @@ from sqlalchemy import (
 from sqlalchemy import (
     text as sql,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaign_app.extensions import Base
@@ -142,6 +142,33 @@ class GroupMember(Owned, Base):
     workspace_id: Mapped[WorkspaceId]
     group_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     recipient_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    created_at: Mapped[Created]
+
+
+class WaitingAddresses(Owned, Base):
+    """Some thousand addresses on their way into a group, normalised; gone when they are in it."""
+
+    __tablename__ = "waiting_addresses"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["workspace_id", "group_id"],
+            ["groups.workspace_id", "groups.id"],
+            name="fk_waiting_addresses_group",
+            ondelete="CASCADE",
+        ),
+        Index("ix_waiting_addresses_group_id", "group_id", "id"),
+    )
+
+    id: Mapped[BigId]
+    workspace_id: Mapped[WorkspaceId]
+    group_id: Mapped[int] = mapped_column(BigInteger)
+    user_id: Mapped[int | None] = mapped_column(
+        BigInteger, ForeignKey("users.id", ondelete="SET NULL")
+    )
+    addresses: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    reason: Mapped[str] = mapped_column(Text)
+    source: Mapped[str] = mapped_column(Text)
+    """Why those who are new are on the list, and by which door: for their ConsentEvent."""
     created_at: Mapped[Created]
 
 

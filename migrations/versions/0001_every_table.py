@@ -746,6 +746,72 @@ def upgrade() -> None:
         "ix_group_members_recipient_id", "group_members", ["recipient_id"], unique=False
     )
     op.create_table(
+        "waiting_addresses",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("workspace_id", sa.BigInteger(), nullable=False),
+        sa.Column("group_id", sa.BigInteger(), nullable=False),
+        sa.Column("user_id", sa.BigInteger(), nullable=True),
+        sa.Column("addresses", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["workspace_id", "group_id"],
+            ["groups.workspace_id", "groups.id"],
+            name="fk_waiting_addresses_group",
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["users.id"],
+            name=op.f("fk_waiting_addresses_user_id_users"),
+            ondelete="SET NULL",
+        ),
+        sa.ForeignKeyConstraint(
+            ["workspace_id"],
+            ["workspaces.id"],
+            name=op.f("fk_waiting_addresses_workspace_id_workspaces"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_waiting_addresses")),
+    )
+    op.create_index(
+        "ix_waiting_addresses_group_id", "waiting_addresses", ["group_id", "id"], unique=False
+    )
+    op.create_table(
+        "idempotency_keys",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("workspace_id", sa.BigInteger(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("request_digest", sa.Text(), nullable=False),
+        sa.Column("status", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("answer", sa.Text(), server_default="", nullable=False),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["workspace_id"],
+            ["workspaces.id"],
+            name=op.f("fk_idempotency_keys_workspace_id_workspaces"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_idempotency_keys")),
+        sa.UniqueConstraint(
+            "workspace_id", "key", name=op.f("uq_idempotency_keys_workspace_id_key")
+        ),
+    )
+    op.create_index(
+        "ix_idempotency_keys_created_at", "idempotency_keys", ["created_at"], unique=False
+    )
+    op.create_table(
         "sender_slots",
         sa.Column("sender_id", sa.BigInteger(), nullable=False),
         sa.Column("slot", sa.Integer(), autoincrement=False, nullable=False),
@@ -956,6 +1022,10 @@ def downgrade() -> None:
     op.drop_table("batches")
     op.drop_table("sender_usage")
     op.drop_table("sender_slots")
+    op.drop_index("ix_idempotency_keys_created_at", table_name="idempotency_keys")
+    op.drop_table("idempotency_keys")
+    op.drop_index("ix_waiting_addresses_group_id", table_name="waiting_addresses")
+    op.drop_table("waiting_addresses")
     op.drop_index("ix_group_members_recipient_id", table_name="group_members")
     op.drop_table("group_members")
     op.drop_index("ix_campaigns_workspace_id_id", table_name="campaigns")
