@@ -54,9 +54,14 @@ def lock(campaign: Campaign, verb: str) -> None:
 
     Raises Conflict for one that is under way or over.
     """
-    _read_again(campaign, hold=True)
+    hold(campaign)
     if campaign.status not in EDITABLE:
         raise refusal(campaign, verb)
+
+
+def hold(campaign: Campaign) -> None:
+    """Hold its row until the commit, in whatever state it is. Raises NotFound when it is gone."""
+    _read_again(campaign, hold=True)
 
 
 def refusal(campaign: Campaign, verb: str) -> Conflict:
