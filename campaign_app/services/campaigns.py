@@ -21,14 +21,22 @@ from campaign_app.models.campaigns import EDITABLE, LIVE, Campaign, CampaignStat
 from campaign_app.models.people import User, Workspace
 from campaign_app.models.recipients import Group
 from campaign_app.models.senders import Sender
-from campaign_app.services import audience, audit, contents, progress, readiness, retry, transitions
+from campaign_app.services import (
+    audience,
+    audit,
+    contents,
+    pace,
+    progress,
+    readiness,
+    retry,
+    transitions,
+)
 from campaign_app.services import schedule as wall_clock
 from campaign_app.services.contents import Content
 from campaign_app.services.readiness import Finding, Place
 from campaign_app.services.schedule import Moment
 
 MAX_NAME = 120
-MAX_RATE = 1_000_000
 DUE_AT_ONCE = 100
 
 
@@ -225,18 +233,12 @@ def send_unconfirmed_again(workspace: HasId, campaign: Campaign, *, user: User) 
     return number
 
 
-def set_rate(workspace: HasId, campaign: Campaign, tpm: int | None) -> None:
-    """Messages per minute from now on; None leaves the pace to the sender."""
-    _check_rate(tpm)
-    transitions.win(workspace, campaign, (*EDITABLE, *LIVE), "given another rate", tpm=tpm)
-
-
 def _checked(workspace: HasId, draft: Draft) -> dict[str, Any]:
     """The columns of a draft. Raises Invalid, naming the field."""
     name = " ".join(draft.name.split())
     if not 0 < len(name) <= MAX_NAME:
         raise Invalid(f"Give it a name of up to {MAX_NAME} characters.", field="name")
-    _check_rate(draft.tpm)
+    pace.check_rate(draft.tpm)
     if draft.sender_id is not None:
         own = owned_by(workspace, Sender).where(Sender.id == draft.sender_id)
         if db.session.scalars(own).one_or_none() is None:
@@ -250,11 +252,6 @@ def _checked(workspace: HasId, draft: Draft) -> dict[str, Any]:
         "sender_id": draft.sender_id,
         "tpm": draft.tpm,
     }
-
-
-def _check_rate(tpm: int | None) -> None:
-    if tpm is not None and not 1 <= tpm <= MAX_RATE:
-        raise Invalid(f"A rate is 1 to {MAX_RATE:,} a minute; empty means no limit.", field="tpm")
 
 
 def _refuse(campaign: Campaign, found: Collection[Finding], verb: str) -> None:

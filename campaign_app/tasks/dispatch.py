@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from campaign_app.extensions import redis
 from campaign_app.lib import logs
-from campaign_app.sending import dispatch
+from campaign_app.sending import changes, dispatch
 from campaign_app.tasks.queues import DOORBELL_SECONDS
 from campaign_app.tasks.workshop import capacity, workshop
 
@@ -34,6 +34,12 @@ def tick() -> None:
 
 
 def ring() -> None:
+    """Tell of a change that is committed: wake the drains that sleep, and ask for a round now."""
+    changes.announce()
+    ask_for_round()
+
+
+def ask_for_round() -> None:
     """Ask for a round now. Never raises: Beat's next round makes good what the broker missed."""
     try:
         if redis.client.set(RUNG_KEY, 1, nx=True, ex=DOORBELL_SECONDS):

@@ -18,7 +18,7 @@ def drain_sender(sender_id: int) -> None:
     if end == End.YIELDED:
         dispatch.send("sending.drain_sender", sender_id)
     elif end in (End.EMPTY, End.WAITING):
-        dispatch.ring()
+        dispatch.ask_for_round()
 
 
 @shared_task(name="sending.plan_campaign")
@@ -28,7 +28,7 @@ def plan_campaign(campaign_id: int) -> None:
     Here and not among the jobs, where two long imports would hold up every start.
     """
     if plan.plan(campaign_id) is not None:
-        dispatch.ring()
+        dispatch.ask_for_round()
 
 
 @worker_shutting_down.connect

@@ -10,7 +10,8 @@ from werkzeug.wrappers import Response
 from campaign_app.extensions import db
 from campaign_app.lib.errors import Conflict, Invalid
 from campaign_app.models.campaigns import Campaign
-from campaign_app.services import campaigns
+from campaign_app.models.people import User, Workspace
+from campaign_app.services import campaigns, pace
 from campaign_app.tasks import dispatch
 
 bp = Blueprint("campaign_actions", __name__, url_prefix="/campaigns/<int:campaign_id>")
@@ -87,8 +88,8 @@ def _do(campaign_id: int, act: Act, said: str) -> Response:
     return redirect(url_for("campaigns.show", campaign_id=campaign_id))
 
 
-def _set_rate(_workspace: object, campaign: Campaign, **_by: object) -> None:
+def _set_rate(workspace: Workspace, campaign: Campaign, *, user: User) -> None:
     raw = request.form.get("tpm", "").replace(",", "").strip()
     if raw and not (raw.isascii() and raw.isdigit() and len(raw) < 10):
         raise Invalid("Enter the rate as a whole number, or leave it empty.", field="tpm")
-    campaigns.set_rate(g.workspace, campaign, int(raw) if raw else None)
+    pace.set_rate(workspace, campaign, tpm=int(raw) if raw else None, user=user)

@@ -163,20 +163,3 @@ def test_retrying_where_nothing_failed_leaves_a_completed_campaign_alone(alice: 
     )
     assert campaigns.retry_failed(alice.workspace, campaign, user=alice.user) == 0
     assert campaign.status == CampaignStatus.COMPLETED
-
-
-def test_the_rate_changes_while_sending_and_not_after(alice: Person):
-    campaign = factories.campaign(alice.workspace, status=CampaignStatus.SENDING)
-    campaigns.set_rate(alice.workspace, campaign, 600)
-    assert campaign.tpm == 600
-    campaign.status = CampaignStatus.COMPLETED
-    db.session.commit()
-    with pytest.raises(Conflict):
-        campaigns.set_rate(alice.workspace, campaign, None)
-
-
-@pytest.mark.parametrize("tpm", [0, -1, 10_000_000])
-def test_a_rate_that_cannot_be_is_refused(alice: Person, tpm: int):
-    with pytest.raises(Invalid) as refusal:
-        campaigns.set_rate(alice.workspace, factories.campaign(alice.workspace), tpm)
-    assert refusal.value.field == "tpm"

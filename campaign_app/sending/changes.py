@@ -1,0 +1,60 @@
+"""A counter in Redis that says "look again": what somebody changed holds within a second.
+
+PostgreSQL has the truth, and every window reads it. But a drain that sleeps until its pace lets the
+next message leave would go by an old pace for seconds, or keep its connection for a campaign that
+is paused by now. Without Redis it looks after its sleep, ten seconds at the most.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from redis.exceptions import RedisError
+
+from campaign_app.extensions import redis
+from campaign_app.lib import logs
+from campaign_app.sending import stopping
+
+KEY = "carillon:changes"
+LOOK_SECONDS = 0.5
+"""How often a sleeping drain looks."""
+
+log = logs.get(__name__)
+
+
+def announce() -> None:
+    """Wake every sleeping drain, after the commit of a change. Never raises."""
+    try:
+        redis.client.incr(KEY)
+    except RedisError as error:
+        log.warning("change not announced", error=type(error).__name__)
+
+
+class Watch:
+    """What one drain has seen of the counter; made before it reads the pace, or it misses one."""
+
+    def __init__(self) -> None:
+        self._seen = _count()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, but not longer than until something changes or the process is asked to end."""
+        until = monotonic() + seconds
+        while not stopping.is_wanted() and not self._is_old():
+            left = until - monotonic()
+            if left <= 0:
+                return
+            stopping.sleep(min(left, LOOK_SECONDS))
+
+    def _is_old(self) -> bool:
+        count = _count()
+        is_old = count is not None and count != self._seen
+        self._seen = count if is_old else self._seen
+        return is_old
+
+
+def _count() -> int | None:
+    try:
+        value = redis.client.get(KEY)
+    except RedisError:
+        return None
+    return int(value) if isinstance(value, bytes) else 0

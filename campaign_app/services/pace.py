@@ -1,0 +1,67 @@
+"""A campaign's rate, and batches that wait for their pace.
+
+A drain whose next message is due in a minute gives its batch back until shortly before. Whoever
+changes a pace brings that moment forward in the same transaction, and the batch looks again.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import func, update
+
+from campaign_app.extensions import db
+from campaign_app.lib.errors import Invalid
+from campaign_app.lib.tenancy import HasId
+from campaign_app.models.campaigns import EDITABLE, LIVE, Campaign
+from campaign_app.models.messages import Batch, BatchState
+from campaign_app.models.people import User
+from campaign_app.models.senders import Sender
+from campaign_app.services import audit, transitions
+
+MAX_RATE = 1_000_000
+
+
+def set_rate(workspace: HasId, campaign: Campaign, *, tpm: int | None, user: User) -> None:
+    """Messages per minute from now on; None leaves the pace to the sender.
+
+    Running workers follow within a second of the commit and the ring. Raises Invalid, Conflict.
+    """
+    check_rate(tpm)
+    transitions.win(workspace, campaign, (*EDITABLE, *LIVE), "given another rate", tpm=tpm)
+    release_campaign(workspace, campaign)
+    rate = f"{tpm:,} a minute" if tpm else "as fast as its sender allows"
+    summary = f"{user.name} changed the rate of “{campaign.name}”: {rate}"
+    audit.record(workspace, "campaign.paced", summary, user=user, subject_id=campaign.id)
+
+
+def check_rate(tpm: int | None) -> None:
+    """Raise Invalid unless `tpm` can be a campaign's rate."""
+    if tpm is not None and not 1 <= tpm <= MAX_RATE:
+        raise Invalid(f"A rate is 1 to {MAX_RATE:,} a minute; empty means no limit.", field="tpm")
+
+
+def release_campaign(workspace: HasId, campaign: Campaign) -> None:
+    """Let the campaign's held batches look at its rate again; the caller has written the rate."""
+    if campaign.sender_id is not None:
+        _release(workspace, campaign.sender_id, campaign_id=campaign.id)
+
+
+def release_sender(workspace: HasId, sender: Sender) -> None:
+    """Let every held batch of the sender look at its pace again; the caller has written it."""
+    _release(workspace, sender.id)
+
+
+def _release(workspace: HasId, sender_id: int, *, campaign_id: int | None = None) -> None:
+    held = (
+        update(Batch)
+        .where(
+            Batch.workspace_id == workspace.id,
+            Batch.sender_id == sender_id,
+            Batch.state == BatchState.PENDING,
+            Batch.not_before > func.now(),
+        )
+        .values(not_before=func.now())
+        .execution_options(synchronize_session=False)
+    )
+    if campaign_id is not None:
+        held = held.where(Batch.campaign_id == campaign_id)
+    db.session.execute(held)
