@@ -104,10 +104,13 @@ class Server:
         if not self._has_database(self._database):
             self.create_database(self._database)
 
-    def stop(self) -> None:
-        """PostgreSQL's fast shutdown: sessions are ended, everything is written, then it leaves."""
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """PostgreSQL's fast shutdown: sessions are ended, everything is written, then it leaves.
+
+        SIGQUIT is its immediate shutdown: nothing is written, and the next start recovers.
+        """
         if self._process is not None:
-            children.stop(self._process, signal.SIGINT)
+            children.stop(self._process, how)
             self._process = None
         if self._socket_dir is not None and self._socket_dir != self.data_dir:
             shutil.rmtree(self._socket_dir, ignore_errors=True)

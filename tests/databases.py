@@ -11,7 +11,7 @@ from campaign_app.extensions import db
 from config import Config
 from local_stack.postgres import Server
 
-_TEMPLATE = "carillon_template"
+TEMPLATE = "carillon_template"
 
 
 def migrate(server: Server, redis_url: str) -> None:
@@ -19,7 +19,7 @@ def migrate(server: Server, redis_url: str) -> None:
 
     PostgreSQL copies only what nobody is connected to, so nothing else ever opens it.
     """
-    app = create_app(config(server.create_database(_TEMPLATE), redis_url, state_dir="var"))
+    app = create_app(config(server.create_database(TEMPLATE), redis_url, state_dir="var"))
     with app.app_context():
         upgrade(directory=str(Path(__file__).parent.parent / "migrations"))
         db.engine.dispose()
@@ -27,7 +27,7 @@ def migrate(server: Server, redis_url: str) -> None:
 
 def copy(server: Server, name: str) -> str:
     """Create the database `name`, migrated and empty, and give its URL."""
-    return server.create_database(name, template=_TEMPLATE)
+    return server.create_database(name, template=TEMPLATE)
 
 
 def config(database_url: str, redis_url: str, *, state_dir: str) -> Config:

@@ -12,8 +12,12 @@ Phases: connect, ehlo, auth, mail, rcpt, data, body, dot, idle (after a message'
 What the client does wrong as a client (commands before the answer where PIPELINING was not offered,
 anything after DATA before its 354, bare line feeds) is kept in `violations`.
 
-As a process of its own: `python -m tests.smtp_sink --port 0 --ledger FILE [--script FILE]` prints
-its port; the script is a JSON list of objects with the fields of `Fault`.
+As a process of its own, `python -m tests.smtp_sink --ledger FILE [--port 0] [--options JSON]` says
+its port and serves until its standard input ends. Each line there is a script (a JSON list of
+objects with the fields of `Fault`) that takes the place of the last one, and is answered "ok".
+
+The ledger has a JSON line for each `accept`, `connect`, `disconnect` and `fault` (one that
+strikes), with the `time` by this server's clock; `open` is how many connections there are.
 """
 
 from __future__ import annotations
@@ -30,14 +34,16 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from tests.smtp_session import Fault, Session
 
 __all__ = ["Fault", "Record", "SmtpSink"]
 
+RECORDED = ("time", "connection", "message_id", "mail_from", "rcpt", "size")
 MESSAGE_ID = re.compile(rb"^Message-ID:[ \t]*(\S+)", re.IGNORECASE | re.MULTILINE)
 
 
@@ -60,6 +66,7 @@ class SmtpSink:
     `extensions` is what EHLO offers besides STARTTLS and AUTH. `tls` is "", "starttls" or "tls" and
     needs `tls_context`. `credentials` makes it ask for a log-in. `latency` is in seconds a round
     trip. `data_without_rcpt` answers 354 though every recipient was refused (RFC 2920 allows it).
+    Without `fsync` the ledger survives the death of this process, but not the machine's.
     """
 
     def __init__(
@@ -76,6 +83,7 @@ class SmtpSink:
         latency: float = 0,
         data_without_rcpt: bool = False,
         keep_bodies: bool = True,
+        fsync: bool = True,
     ) -> None:
         self.script = list(script)
         self.port = port
@@ -87,6 +95,7 @@ class SmtpSink:
         self.latency = latency
         self.data_without_rcpt = data_without_rcpt
         self.keep_bodies = keep_bodies
+        self.fsync = fsync
         self.accepted: list[Record] = []
         self.violations: list[str] = []
         self.commands: list[str] = []
@@ -136,18 +145,24 @@ class SmtpSink:
             len(body),
             body if self.keep_bodies else b"",
         )
-        if self._ledger >= 0:
-            line = {key: value for key, value in asdict(facts).items() if key != "body"}
-            os.write(self._ledger, json.dumps(line).encode() + b"\n")
+        self.note("accept", **{name: getattr(facts, name) for name in RECORDED})
+        if self._ledger >= 0 and self.fsync:
             os.fsync(self._ledger)
         self.accepted.append(facts)
 
     def fault(self, phase: str, session: Session) -> Fault | None:
         """The first fault of the script that strikes now."""
         found = next((fault for fault in self.script if fault.strikes(phase, session)), None)
-        if found and found.times:
-            found.times -= 1
+        if found:
+            found.times = found.times and found.times - 1
+            self.note("fault", phase=phase, connection=session.number, rcpt=session.rcpt)
         return found
+
+    def note(self, event: str, **facts: Any) -> None:
+        """Append a line to the ledger."""
+        if self._ledger >= 0:
+            line = {"event": event, "time": time.time(), **facts}
+            os.write(self._ledger, json.dumps(line).encode() + b"\n")
 
     def _run(self) -> None:
         try:
@@ -178,34 +193,36 @@ class SmtpSink:
         self._open += 1
         self.max_concurrent = max(self.max_concurrent, self._open)
         session = Session(self, self.connections, reader, writer)
+        self.note("connect", connection=session.number, open=self._open)
         try:
             with suppress(OSError, EOFError, asyncio.CancelledError):
                 await session.run()
         finally:
             self._open -= 1
+            self.note("disconnect", connection=session.number, open=self._open)
             writer.transport.abort() if session.aborted else writer.close()
 
 
 def main() -> None:
-    """Serve until killed."""
+    """Serve until standard input ends."""
     parser = argparse.ArgumentParser(description="A recording SMTP server")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--ledger", type=Path, required=True)
-    parser.add_argument("--script", type=Path)
-    parser.add_argument("--latency", type=float, default=0)
-    options = parser.parse_args()
-    script = json.loads(options.script.read_text()) if options.script else []
-    faults = [Fault(**fault) for fault in script]
-    with SmtpSink(
-        faults,
-        port=options.port,
-        ledger=options.ledger,
-        latency=options.latency,
-        keep_bodies=False,
-    ) as sink:
-        sys.stdout.write(f"{sink.port}\n")
-        sys.stdout.flush()
-        threading.Event().wait()
+    parser.add_argument("--options", type=json.loads, default={}, help="further arguments")
+    given = parser.parse_args()
+    if credentials := given.options.get("credentials"):
+        given.options["credentials"] = tuple(credentials)
+    options = {"keep_bodies": False, **given.options}
+    with SmtpSink(port=given.port, ledger=given.ledger, **options) as sink:
+        _say(str(sink.port))
+        for line in sys.stdin:
+            sink.script = [Fault(**fault) for fault in json.loads(line)]
+            _say("ok")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -32,14 +32,12 @@ class Workers:
         `more` is set in its environment besides the settings: the web's PORT, say.
         """
         key = f"{name}-{number}" if number else name
-        environment = {**os.environ, **_environment(self.config), "PROCESS_NUMBER": str(number)}
-        environment |= more
-        environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        own = {"PROCESS_NUMBER": str(number), **more}
         with (self.folder / f"{key}.log").open("ab") as log:
             self.running[key] = subprocess.Popen(
                 ["/bin/sh", "-c", f"exec {commands()[name]}"],
                 cwd=ROOT,
-                env=environment,
+                env=os.environ | environment(self.config) | own,
                 stdout=log,
                 stderr=log,
             )
@@ -76,8 +74,9 @@ def commands() -> dict[str, str]:
     return {name.strip(): command.strip() for name, command in pairs}
 
 
-def _environment(config: Config) -> dict[str, str]:
-    values = {}
+def environment(config: Config) -> dict[str, str]:
+    """The settings as environment variables, and the virtual environment's programs first."""
+    values = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     for one in fields(config):
         value = getattr(config, one.name)
         values[one.name.upper()] = str(int(value)) if isinstance(value, bool) else str(value)
