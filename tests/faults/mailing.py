@@ -48,7 +48,7 @@ class Mailing:
             "SELECT status, count(*) FROM messages WHERE campaign_id = %(id)s GROUP BY 1",
             id=self.campaign_id,
         )
-        return Counter({status: number for status, number in rows})
+        return Counter(dict(rows))
 
     def set_campaign(self, **values: Any) -> None:
         """Change columns of the campaign, as its pages do: `status="paused"`."""
@@ -94,9 +94,8 @@ def launch(
     `campaign` holds columns that differ from the usual, `tpm` say; `sender` the sender's.
     """
     workspace = tables.insert("workspaces", name="Acme")
-    account = tables.insert(
-        "senders", **_SENDER | {"port": server.port} | sender | {"workspace_id": workspace}
-    )
+    ours = {"workspace_id": workspace, "port": server.port}
+    account = tables.insert("senders", **_SENDER | ours | sender)
     group = _crowd(tables, workspace, people)
     started = {"workspace_id": workspace, "sender_id": account, "started_at": "now"}
     number = tables.insert("campaigns", **_CAMPAIGN | started | (campaign or {}))

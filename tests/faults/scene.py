@@ -9,8 +9,8 @@
         invariants.check(play, unconfirmed=2)
 
 PostgreSQL and Redis (`play.stage`), the Procfile's processes (`play.stack`) and the mail server
-(`play.server`) are all processes of their own. Whatever is done to them, the server's ledger
-(`play.server.ledger`) and the rows (`play.tables`, `play.mailing`) are read without the application.
+(`play.server`) are all processes of their own. Whatever is done to them, the server's ledger and
+the rows (`play.server.ledger`, `play.tables`, `play.mailing`) are read without the application.
 `finish` waits for the end (I8) and until no lease stands; `invariants.check` judges I1 to I7.
 
 The server misbehaves by `play.server.script(Fault(…), …)`, given at the start (`script=[…]`) or at

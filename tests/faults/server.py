@@ -38,7 +38,8 @@ class MailServer:
 
     def script(self, *faults: Fault) -> None:
         """These faults from now on, and no others."""
-        assert self._process is not None and self._process.stdin is not None
+        assert self._process is not None
+        assert self._process.stdin is not None
         script = json.dumps([asdict(fault) for fault in faults])
         self._process.stdin.write(f"{script}\n")
         self._process.stdin.flush()
@@ -53,5 +54,6 @@ class MailServer:
             self._process = None
 
     def _heard(self) -> str:
-        assert self._process is not None and self._process.stdout is not None
+        assert self._process is not None
+        assert self._process.stdout is not None
         return self._process.stdout.readline().strip()

@@ -21,10 +21,13 @@ class Tables:
 
     def rows(self, statement: str, **values: Any) -> list[Any]:
         """Every row of a query, by column names. Parameters are written `%(name)s`."""
-        with closing(psycopg2.connect(self.url)) as connection, connection:
-            with connection.cursor(cursor_factory=NamedTupleCursor) as cursor:
-                cursor.execute(statement, values)
-                found: list[NamedTuple] = cursor.fetchall() if cursor.description else []
+        with (
+            closing(psycopg2.connect(self.url)) as connection,
+            connection,
+            connection.cursor(cursor_factory=NamedTupleCursor) as cursor,
+        ):
+            cursor.execute(statement, values)
+            found: list[NamedTuple] = cursor.fetchall() if cursor.description else []
         return found
 
     def value(self, statement: str, **values: Any) -> Any:
