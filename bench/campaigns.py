@@ -1,12 +1,14 @@
-"""A workspace with a large group, and campaigns of about 10 KB to it, for the benchmarks."""
+"""A workspace with large groups, and campaigns of about 10 KB to them, for the benchmarks."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import text
 
+from bench.meter import Meter, Parties, Run
 from campaign_app.extensions import db
 from campaign_app.lib import clock
 from campaign_app.models.campaigns import Campaign, CampaignGroup, CampaignStatus
@@ -23,6 +25,27 @@ PARAGRAPH = (
 LINKS = "".join(
     f'<p><a href="https://shop.example/offers/{n}?from=mail">Offer {n}</a></p>\n' for n in range(5)
 )
+SUBJECT = "News for {{ first_name | default: 'you' }}"
+# Named here once, so that the naive way has the same people.
+PEOPLE = """
+    SELECT 'person' || n || '@example.com' AS email, 'Ana Person ' || n AS name,
+           'City ' || n % 100 AS city, 'plan ' || n % 7 AS plan
+    FROM generate_series(1, :size) AS n
+"""
+_RECIPIENTS = text(
+    f"""
+    INSERT INTO recipients (workspace_id, email, name, attributes)
+    SELECT :workspace, email, name, jsonb_build_object('city', city, 'plan', plan)
+    FROM ({PEOPLE}) AS people
+    """
+)
+_MEMBERS = text(
+    """
+    INSERT INTO group_members (workspace_id, group_id, recipient_id)
+    SELECT workspace_id, :group, id FROM recipients WHERE workspace_id = :workspace
+    ORDER BY id LIMIT :size
+    """
+)
 
 
 def html(mail_size: int) -> str:
@@ -38,90 +61,110 @@ def html(mail_size: int) -> str:
     return head + PARAGRAPH + fill * count + tail
 
 
-class Audience:
-    """A workspace, a sender at `port` and a group of `size` recipients."""
+@dataclass(frozen=True)
+class Server:
+    """Where a sender's mail goes, and over how many connections."""
 
-    def __init__(self, *, size: int, port: int, connections: int) -> None:
-        workspace = Workspace(name="Bench")
-        db.session.add(workspace)
+    port: int
+    connections: int
+    host: str = "127.0.0.1"
+    security: Security = Security.NONE
+
+
+class Audience:
+    """A workspace and a group of each of `sizes`, the smaller ones parts of the largest."""
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        self.workspace = Workspace(name="Bench")
+        db.session.add(self.workspace)
         db.session.flush()
-        self.workspace = workspace
-        self.sender = Sender(
-            workspace_id=workspace.id,
+        self._groups = {
+            size: Group(workspace_id=self.workspace.id, name=f"{size:,} people") for size in sizes
+        }
+        db.session.add_all(self._groups.values())
+        db.session.flush()
+        whose = {"workspace": self.workspace.id}
+        db.session.execute(text("SET LOCAL statement_timeout = 0"))
+        db.session.execute(_RECIPIENTS, whose | {"size": max(sizes)})
+        for size, group in self._groups.items():
+            db.session.execute(_MEMBERS, whose | {"group": group.id, "size": size})
+        db.session.commit()
+        db.session.execute(text("ANALYZE recipients, group_members"))
+        db.session.commit()
+
+    def sender(self, server: Server) -> Sender:
+        """A new sender without any limit but the number of its connections."""
+        sender = Sender(
+            workspace_id=self.workspace.id,
             name="Bench",
-            host="127.0.0.1",
-            port=port,
-            security=Security.NONE,
+            host=server.host,
+            port=server.port,
+            security=server.security,
             from_email="news@example.com",
             from_name="Acme News",
             delay_seconds=0.0,
-            max_connections=connections,
+            max_connections=server.connections,
             messages_per_connection=1_000_000,
         )
-        self.group = Group(workspace_id=workspace.id, name="Everybody")
-        db.session.add_all([self.sender, self.group])
+        db.session.add(sender)
         db.session.commit()
-        self._fill(size)
+        return sender
 
-    def _fill(self, size: int) -> None:
-        whose = {"workspace": self.workspace.id, "group": self.group.id, "size": size}
-        db.session.execute(
-            text(
-                """
-                INSERT INTO recipients (workspace_id, email, name, attributes)
-                SELECT :workspace, 'person' || n || '@example.com', 'Ana Person ' || n,
-                       jsonb_build_object('city', 'City ' || n % 100, 'plan', 'plan ' || n % 7)
-                FROM generate_series(1, :size) AS n
-                """
-            ),
-            whose,
-        )
-        db.session.execute(
-            text(
-                """
-                INSERT INTO group_members (workspace_id, group_id, recipient_id)
-                SELECT workspace_id, :group, id FROM recipients WHERE workspace_id = :workspace
-                """
-            ),
-            whose,
-        )
-        db.session.commit()
-        db.session.execute(text("ANALYZE"))
-        db.session.commit()
-
-    def launch(self, *, size: int) -> Campaign:
-        """A fresh campaign to everybody, started as the page starts it."""
+    def launch(self, sender: Sender, *, people: int, mail_size: int) -> Campaign:
+        """A fresh campaign to the group of so many people, started as the page starts it."""
+        whose = {"workspace_id": self.workspace.id}
         campaign = Campaign(
-            workspace_id=self.workspace.id,
-            name="Bench",
-            subject="News for {{ first_name | default: 'you' }}",
-            html=html(size),
-            sender_id=self.sender.id,
+            **whose,
+            name=f"To {people:,} people",
+            subject=SUBJECT,
+            html=html(mail_size),
+            sender_id=sender.id,
             status=CampaignStatus.SENDING,
             started_at=clock.now(),
         )
         db.session.add(campaign)
         db.session.flush()
-        db.session.add(
-            CampaignGroup(
-                workspace_id=self.workspace.id, campaign_id=campaign.id, group_id=self.group.id
-            )
-        )
+        group_id = self._groups[people].id
+        db.session.add(CampaignGroup(**whose, campaign_id=campaign.id, group_id=group_id))
         db.session.commit()
         dispatch.ring()
         return campaign
 
+    def send(self, sender: Sender, *, people: int, mail_size: int, parties: Parties) -> Run:
+        """Send a campaign: from the end of its planning until its last message is written down."""
+        campaign = self.launch(sender, people=people, mail_size=mail_size)
+        return self.send_planned(campaign, people=people, parties=parties)
 
-def wait_until(
-    audience: Audience, campaign: Campaign, reached: Callable[[progress.Counts], bool]
-) -> progress.Counts:
-    """Wait, five minutes at most, until the campaign's counts satisfy `reached`."""
-    deadline = time.monotonic() + 300
-    while time.monotonic() < deadline:
-        db.session.rollback()
-        db.session.refresh(campaign)
-        counts = progress.counts(audience.workspace, [campaign])[campaign.id]
-        if campaign.planned_at is not None and reached(counts):
-            return counts
-        time.sleep(0.05)
-    raise SystemExit(f"The campaign did not get there in five minutes: {counts.as_dict()}")
+    def send_planned(self, campaign: Campaign, *, people: int, parties: Parties) -> Run:
+        """The rest of a campaign that has just been started."""
+        before = self.wait_until(campaign, lambda counts: counts.total == people).done
+        meter = Meter(parties)
+        patience = 120 + people / 200
+        counts = self.wait_until(campaign, lambda counts: counts.done == people, patience=patience)
+        run = meter.read(people - before)
+        if counts.sent != people:
+            raise SystemExit(f"Not everything was sent: {counts.as_dict()}")
+        return run
+
+    def wait_until(
+        self,
+        campaign: Campaign,
+        reached: Callable[[progress.Counts], bool],
+        *,
+        patience: float = 120,
+    ) -> progress.Counts:
+        """Wait, so many seconds at most, until the planned campaign's counts satisfy `reached`.
+
+        Looks twenty times a second, or less often where that would be a twentieth of the load.
+        """
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            began = time.monotonic()
+            db.session.rollback()
+            db.session.refresh(campaign, ["status", "planned_at", "total", "final_counts"])
+            counts = progress.counts(self.workspace, [campaign])[campaign.id]
+            db.session.rollback()  # an open snapshot would keep every dead row alive
+            if campaign.planned_at is not None and reached(counts):
+                return counts
+            time.sleep(max(0.05, 20 * (time.monotonic() - began)))
+        raise SystemExit(f"The campaign did not get there in {patience:.0f} s: {counts.as_dict()}")

@@ -1,118 +1,101 @@
-"""How fast a campaign is sent, beside Postfix's smtp-source to the same sink.
+"""Mails a second and CPU a mail, beside Postfix's smtp-source and beside the naive way.
 
-    bin/bench send [--mails 20000] [--size 10240] [--pairs 3] [--connections 8] [--processes 2]
+    bin/bench send [--mails 20000] [--rounds 5] [--connections 8] [--processes 2] [--size 10240]
 
-Real PostgreSQL (durable), Redis and Celery workers share the machine with the sink. Each pair runs
-smtp-source first and then a campaign with merge fields, pixel, links and the whole ledger. A
-campaign's clock starts when its first batch is planned and stops when its last message is written
-down as sent. The figures to quote are the medians.
+Everything shares this machine: a durable PostgreSQL, Redis, the Procfile's workers and one Postfix
+smtp-sink. In each round smtp-source, the naive way and Carillon send mails of the same size to that
+sink, by turns; medians are what to quote. Cores are kept awake (see bench/awake.py).
+
+smtp-source   Postfix's load generator: the limit. It reads no row, writes none, composes nothing.
+naive         EmailMessage and smtplib, one message at a time, a commit for each (bench/naive.py).
+              It is slow, so it sends fewer (--naive-mails).
+carillon      A campaign with merge fields, pixel, tracked links and the whole ledger. Its clock
+              runs from the end of planning until the last message is written down as sent.
+
+CPU: `sender` is all sending processes, `database` PostgreSQL, `rest` Redis, beat and the other
+workers, `sink` the receiving side, which no sender can help; `client` the other contestants.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
-import statistics
-import subprocess
-import time
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
-from bench.campaigns import Audience, wait_until
-from bench.stack import Stack, child, free_port, running
+from sqlalchemy import text
 
+from bench import contest, naive, options, rivals, sinks, stack
+from bench.awake import awake
+from bench.campaigns import Audience, Server
+from bench.contest import Results
+from bench.meter import Run
+from bench.sinks import Listener
+from bench.stack import Stack
+from campaign_app.extensions import db
 
-@dataclass(frozen=True)
-class Pair:
-    """Mails a second of smtp-source and of Carillon, and Carillon's CPU in µs a mail."""
-
-    source: float
-    carillon: float
-    cpu: float
-
-    @property
-    def ratio(self) -> float:
-        return self.carillon / self.source
+SOURCE, NAIVE, CARILLON = "smtp-source", "naive", "carillon"
 
 
-def source_rate(port: int, *, mails: int, size: int, sessions: int) -> float:
-    """Mails a second that smtp-source brings to the sink."""
-    command = ["smtp-source", "-s", str(sessions), "-l", str(size), "-m", str(mails), "-d"]
-    command += ["-f", "news@example.com", "-t", "person@example.com", f"127.0.0.1:{port}"]
-    began = time.monotonic()
-    subprocess.run(command, check=True)
-    return mails / (time.monotonic() - began)
-
-
-def carillon_rate(
-    stack: Stack, audience: Audience, *, mails: int, size: int
-) -> tuple[float, float]:
-    """Mails a second of a campaign, and the CPU µs a mail of the sending workers and PostgreSQL."""
-    campaign = audience.launch(size=size)
-    wait_until(audience, campaign, lambda counts: counts.total == mails)
-    began, cpu = time.monotonic(), stack.cpu_seconds()
-    before = wait_until(audience, campaign, lambda counts: counts.total == mails).sent
-    counts = wait_until(audience, campaign, lambda counts: counts.done == mails)
-    seconds = time.monotonic() - began
-    if counts.sent != mails:
-        raise SystemExit(f"Not everything was sent: {counts.as_dict()}")
-    sent = mails - before
-    return sent / seconds, (stack.cpu_seconds() - cpu) / sent * 1e6
-
-
-def main() -> None:
-    """Run the pairs and print their figures."""
-    options = _options()
-    if not shutil.which("smtp-sink"):
-        raise SystemExit("smtp-sink and smtp-source are missing: install Debian's postfix package.")
-    port = free_port()
-    # As root it insists on another account; the loopback port needs none of root's rights.
-    account = ["-u", "nobody"] if os.geteuid() == 0 else []
-    sink = ["smtp-sink", *account, f"127.0.0.1:{port}", "1024"]
+def main(arguments: Sequence[str]) -> None:
+    """Run the rounds and print their figures."""
+    asked = _options(arguments)
     with (
-        child(sink, port=port),
-        running(processes=options.processes) as stack,
-        stack.app.app_context(),
+        sinks.postfix_sink() as sink,
+        stack.running(sending=options.processes(asked)) as running,
+        awake(),
     ):
-        audience = Audience(size=options.mails, port=port, connections=options.connections)
-        carillon_rate(stack, audience, mails=options.mails, size=options.size)  # warm up
-        pairs = [_pair(stack, audience, port, options) for _ in range(options.pairs)]
-        _print(pairs, options, stack.peak_memory())
+        contestants = _contestants(running, sink, asked)
+        print(
+            f"{asked.mails:,} mails of {asked.size:,} bytes, {asked.connections} connections,"
+            f" {options.processes(asked)} sending processes; naive: {asked.naive_mails:,} mails,"
+            " 1 connection"
+        )
+        contestants[CARILLON]()  # a first one, in which everything gets warm
+        _print(contest.take_turns(contestants, rounds=asked.rounds), running)
 
 
-def _pair(stack: Stack, audience: Audience, port: int, options: argparse.Namespace) -> Pair:
-    source = source_rate(port, mails=options.mails, size=options.size, sessions=options.connections)
-    rate, cpu = carillon_rate(stack, audience, mails=options.mails, size=options.size)
-    pair = Pair(source, rate, cpu)
-    print(
-        f"  smtp-source {source:8,.0f}/s   carillon {rate:8,.0f}/s   ratio {pair.ratio:.2f}"
-        f"   {cpu:6.0f} µs CPU a mail",
-        flush=True,
-    )
-    return pair
+def _contestants(
+    running: Stack, sink: Listener, asked: argparse.Namespace
+) -> dict[str, Callable[[], Run]]:
+    audience = Audience([asked.mails])
+    sender = audience.sender(Server(sink.port, asked.connections))
+    _make_naive_rows(asked.naive_mails * asked.rounds)
+    parties = {**running.parties(), "sink": [sink.process]}
+    received = {"sink": [sink.process]}
+    stored = {name: parties[name] for name in ("database", "sink")}
+    sizes = {"mails": asked.mails, "size": asked.size}
+    database = running.environment["DATABASE_URL"]
+    return {
+        SOURCE: lambda: rivals.smtp_source(
+            sink.port, **sizes, connections=asked.connections, parties=received
+        ),
+        NAIVE: lambda: rivals.naive(
+            sink.port, mails=asked.naive_mails, size=asked.size, database=database, parties=stored
+        ),
+        CARILLON: lambda: audience.send(
+            sender, people=asked.mails, mail_size=asked.size, parties=parties
+        ),
+    }
 
 
-def _print(pairs: list[Pair], options: argparse.Namespace, memory: int) -> None:
-    print(
-        f"{options.mails:,} mails of {options.size:,} bytes, {options.connections} connections,"
-        f" {options.processes} sending processes; medians of {len(pairs)} pairs:"
-    )
-    print(f"  smtp-source {statistics.median(p.source for p in pairs):8,.0f}/s")
-    print(f"  carillon    {statistics.median(p.carillon for p in pairs):8,.0f}/s")
-    print(f"  ratio       {statistics.median(p.ratio for p in pairs):8.2f}")
-    print(f"  CPU a mail  {statistics.median(p.cpu for p in pairs):8.0f} µs")
-    print(f"  a worker's peak memory {memory / 1e6:.0f} MB")
+def _make_naive_rows(size: int) -> None:
+    db.session.execute(text(naive.TABLE), {"size": size})
+    db.session.commit()
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--mails", type=int, default=20_000)
-    parser.add_argument("--size", type=int, default=10_240)
-    parser.add_argument("--pairs", type=int, default=3)
-    parser.add_argument("--connections", type=int, default=8)
-    parser.add_argument("--processes", type=int, default=2)
-    return parser.parse_args()
+def _print(results: Results, running: Stack) -> None:
+    mine = results[CARILLON]
+    print("Goals:")
+    contest.verdict("carillon, mails a second", contest.rate(mine), 6_000)
+    contest.verdict("carillon to smtp-source", contest.ratio(results, CARILLON, SOURCE), 0.65)
+    contest.verdict("carillon to the naive way", contest.ratio(results, CARILLON, NAIVE), 20)
+    micros = contest.cpu_a_mail(mine, "sender", "database")
+    contest.verdict("CPU a mail, sender and database", micros, 200, unit=" µs", most=True)
+    memory = running.peak_memory() / 1e6
+    contest.verdict("peak memory of a sending process", memory, 250, unit=" MB", most=True)
 
 
-if __name__ == "__main__":
-    main()
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = options.parser(__doc__)
+    options.add_campaign(parser, mails=20_000, connections=8, rounds=5)
+    parser.add_argument("--naive-mails", type=int, default=1_000, help="a run's (1,000)")
+    return parser.parse_args(arguments)

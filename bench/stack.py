@@ -1,61 +1,156 @@
-"""What the benchmarks run against: durable embedded servers, real Celery workers, one workspace."""
+"""What the benchmarks run against: durable embedded servers and the Procfile's own processes."""
 
 from __future__ import annotations
 
 import os
-import socket
+import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 from flask import Flask
 from flask_migrate import upgrade
 
+from bench.meter import Parties
 from campaign_app import create_app
 from config import Config
-from local_stack import postgres, redis
+from local_stack import children, postgres, redis, supervise
 
 ROOT = Path(__file__).parent.parent
 ENCRYPTION_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
-QUEUES = {
-    "dispatch": ("dispatch", "--pool", "solo"),
-    "jobs": ("jobs", "--pool", "prefork", "--concurrency", "1"),
-}
+WITHOUT_WEB = ("dispatch", "jobs", "beat")
+PATIENCE = 45
+"""Seconds that a process has to end in, as under the supervisor."""
+
+Program = subprocess.Popen[bytes]
 
 
 @dataclass
 class Stack:
-    """A running Carillon without its web server. `workers` are the sending processes."""
+    """A running Carillon. Its web server is started only when it is asked for."""
 
     app: Flask
-    workers: list[subprocess.Popen[bytes]]
-    postgres: psutil.Process
+    folder: Path
+    environment: dict[str, str]
+    servers: dict[str, Path]
+    """The files that hold the process numbers of PostgreSQL and Redis."""
+    running: dict[str, list[Program]] = field(default_factory=dict)
 
-    def cpu_seconds(self) -> float:
-        """CPU that the sending workers and the database have used so far."""
-        trees = [psutil.Process(worker.pid) for worker in self.workers] + [self.postgres]
-        return sum(_tree_seconds(tree) for tree in trees)
+    def start(self, name: str, *, number: int = 0, **more: str) -> Program:
+        """Start a program of the Procfile, which ends when we do; `more` is its environment's."""
+        environment = {**os.environ, **self.environment, **more, "PROCESS_NUMBER": str(number)}
+        environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        with (self.folder / f"{name}-{number}.log").open("ab") as log:
+            process = subprocess.Popen(
+                ["/bin/sh", "-c", f"exec {children.tied_to_parent(_command(name))}"],
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # so that Ctrl-C reaches only us, and we end them in order
+            )
+        self.running.setdefault(name, []).append(process)
+        return process
+
+    def stop(self) -> None:
+        """End every program, all at once: politely, then not."""
+        processes = [process for group in self.running.values() for process in group]
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            children.stop(process, signal.SIGTERM, patience=PATIENCE)
+
+    def parties(self) -> Parties:
+        """Whose CPU time is told apart; `rest` is the broker, beat and the other workers."""
+        rest = [one for name in WITHOUT_WEB for one in self._programs(name)]
+        return {
+            "sender": self._programs("sending"),
+            "database": [self._server("postgres")],
+            "rest": [*rest, self._server("redis")],
+        }
 
     def peak_memory(self) -> int:
-        """The largest peak of resident memory of any sending worker, in bytes."""
-        return max(_peak(worker.pid) for worker in self.workers)
+        """The largest peak of resident memory of any sending process, in bytes."""
+        return max(_peak(process.pid) for process in self.running["sending"])
+
+    def last_words(self) -> str:
+        """The end of every program's log that holds anything."""
+        logs = [log for log in sorted(self.folder.glob("*-*.log")) if log.stat().st_size]
+        return "\n".join(f"{log.name}:\n{children.tail(log)}" for log in logs)
+
+    def _programs(self, name: str) -> list[psutil.Process]:
+        return [psutil.Process(process.pid) for process in self.running.get(name, [])]
+
+    def _server(self, name: str) -> psutil.Process:
+        return psutil.Process(int(self.servers[name].read_text().split()[0]))
 
 
-def _tree_seconds(process: psutil.Process) -> float:
-    total = 0.0
-    for one in [process, *process.children(recursive=True)]:
-        try:
-            times = one.cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        total += times.user + times.system + times.children_user + times.children_system
-    return total
+@contextmanager
+def running(*, sending: int, **more: str) -> Iterator[Stack]:
+    """Start servers and workers in a temporary folder; end and remove them when the block ends.
+
+    `sending` is how many sending processes there are; 0 starts no worker at all. `more` is put
+    into the environment of all. The block runs inside the application's context.
+    """
+    signal.signal(signal.SIGTERM, _leave)
+    with tempfile.TemporaryDirectory(prefix="carillon-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # as root, PostgreSQL's own user passes through
+        (folder / "state").mkdir()
+        with (
+            postgres.Server(folder / "postgres") as database,
+            redis.Server(folder / "redis") as broker,
+        ):
+            environment = _settings(database.url, broker.url, folder) | more
+            environment["WORKERS"] = str(sending or 1)
+            pid_files = {
+                "postgres": database.data_dir / "postmaster.pid",
+                "redis": folder / "redis" / "redis.pid",
+            }
+            app = create_app(Config.from_environ(environment))
+            stack = Stack(app, folder, environment, pid_files)
+            with app.app_context():
+                upgrade(directory=str(ROOT / "migrations"))
+                yield from _with_workers(stack, sending)
+
+
+def _with_workers(stack: Stack, sending: int) -> Iterator[Stack]:
+    try:
+        for name in WITHOUT_WEB if sending else ():
+            stack.start(name)
+        for number in range(sending):
+            stack.start("sending", number=number)
+        yield stack
+    except BaseException:
+        print(stack.last_words(), file=sys.stderr)
+        raise
+    finally:
+        stack.stop()
+
+
+def _settings(database: str, broker: str, folder: Path) -> dict[str, str]:
+    return {
+        "ENVIRONMENT": "development",
+        "SECRET_KEY": "bench only",
+        "ENCRYPTION_KEYS": ENCRYPTION_KEY,
+        "DATABASE_URL": database,
+        "REDIS_URL": broker,
+        "STATE_DIR": str(folder / "state"),
+        "ALLOW_PRIVATE_HOSTS": "1",
+        "LOG_LEVEL": "WARNING",
+    }
+
+
+def _command(name: str) -> str:
+    """The Procfile's line of this name."""
+    programs = supervise.read_procfile(ROOT / "Procfile", sending=1)
+    return next(program.command for program in programs if program.name == name)
 
 
 def _peak(pid: int) -> int:
@@ -65,101 +160,5 @@ def _peak(pid: int) -> int:
     return 0
 
 
-@contextmanager
-def running(*, processes: int, threads: int = 48) -> Iterator[Stack]:
-    """Start everything in a temporary folder, and end and remove it afterwards."""
-    with tempfile.TemporaryDirectory(prefix="carillon-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        with (
-            postgres.Server(folder / "postgres") as database,
-            redis.Server(folder / "redis") as broker,
-        ):
-            environment = {
-                "ENVIRONMENT": "development",
-                "SECRET_KEY": "bench only",
-                "ENCRYPTION_KEYS": ENCRYPTION_KEY,
-                "DATABASE_URL": database.url,
-                "REDIS_URL": broker.url,
-                "STATE_DIR": str(folder / "state"),
-                "ALLOW_PRIVATE_HOSTS": "1",
-                "LOG_LEVEL": "WARNING",
-                "WORKERS": str(processes),
-            }
-            app = create_app(Config.from_environ(environment))
-            with app.app_context():
-                upgrade(directory=str(ROOT / "migrations"))
-            yield from _with_workers(app, environment, folder, processes, threads)
-
-
-def _with_workers(
-    app: Flask, environment: dict[str, str], folder: Path, processes: int, threads: int
-) -> Iterator[Stack]:
-    sending = ("sending", "--pool", "threads", "--concurrency", str(threads))
-    started = [_beat(environment, folder)]
-    started += [
-        _worker(queue, f"{queue[0]}@bench", environment, folder) for queue in QUEUES.values()
-    ]
-    workers = [
-        _worker(sending, f"sending-{n}@bench", environment, folder) for n in range(processes)
-    ]
-    try:
-        yield Stack(app, workers, _server_of(folder))
-    finally:
-        for process in [*workers, *started]:
-            process.terminate()
-        for process in [*workers, *started]:
-            process.wait(45)
-
-
-def _beat(environment: dict[str, str], folder: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "celery", "-A", "celery_worker", "beat"]
-    command += ["--schedule", str(folder / "beat-schedule"), "--loglevel", "WARNING"]
-    log = (folder / "beat.log").open("ab")
-    return subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, **environment}, stdout=log, stderr=log
-    )
-
-
-def _worker(
-    queue: tuple[str, ...], name: str, environment: dict[str, str], folder: Path
-) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "celery", "-A", "celery_worker", "worker", "-Q", *queue]
-    command += ["-n", name, "--without-gossip", "--without-mingle", "--loglevel", "WARNING"]
-    log = (folder / f"{name}.log").open("ab")
-    return subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, **environment}, stdout=log, stderr=log
-    )
-
-
-def _server_of(folder: Path) -> psutil.Process:
-    pid = int((folder / "postgres" / "postmaster.pid").read_text().split()[0])
-    return psutil.Process(pid)
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def child(command: list[str], *, port: int) -> Iterator[psutil.Process]:
-    """A helper process, from when its port answers until the block ends."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        _wait_for(port)
-        yield psutil.Process(process.pid)
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(100):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise SystemExit(f"Nothing answers on port {port}.")
+def _leave(*_: object) -> None:
+    raise SystemExit("Told to stop.")
