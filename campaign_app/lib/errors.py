@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class CarillonError(Exception):
     """Base of every error whose message is written for the user.
@@ -25,6 +27,15 @@ class Invalid(CarillonError):
     def __init__(self, message: str, *, field: str | None = None) -> None:
         super().__init__(message)
         self.field = field
+
+
+class InvalidEntries(Invalid):
+    """Some entries of a list are wrong; `entries` says what of each, by its place from 0."""
+
+    def __init__(self, entries: Mapping[int, str], *, field: str) -> None:
+        many = f"{len(entries):,} entries are" if len(entries) > 1 else "One entry is"
+        super().__init__(f"{many} wrong, and nothing was changed.", field=field)
+        self.entries = entries
 
 
 class NotFound(CarillonError):

@@ -26,7 +26,7 @@ from campaign_app.models.recipients import (
     RecipientStatus,
     Suppression,
 )
-from campaign_app.services import recipients
+from campaign_app.services import group_filling
 from campaign_app.services.consent import Why
 
 OPTED_OUT = (RecipientStatus.UNSUBSCRIBED, RecipientStatus.COMPLAINED)
@@ -162,11 +162,7 @@ def add_direct(
         return
     group = own_group(workspace, campaign)
     why = Why(f"Added to the campaign “{campaign.name}”", "campaign", user)
-    recipients.ensure(workspace, dict.fromkeys(normal, ""), why=why)
-    people = select(literal(workspace.id), literal(group), Recipient.id).where(
-        Recipient.workspace_id == workspace.id, Recipient.email == any_text(normal)
-    )
-    _join(people.order_by(Recipient.id))
+    group_filling.put(workspace, group, normal, why=why)
 
 
 def change_direct(

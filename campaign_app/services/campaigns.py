@@ -116,22 +116,26 @@ def delete(workspace: HasId, campaign: Campaign, *, user: User) -> None:
 
 
 def schedule(
-    workspace: HasId, campaign: Campaign, *, local: datetime, zone: str, user: User
+    workspace: HasId, campaign: Campaign, *, when: datetime, zone: str, user: User
 ) -> Moment:
-    """Start it by itself when clocks in `zone` show `local`; the moment's note is for the user.
+    """Start it by itself at a wall-clock time of `zone`, or, if `when` is aware, at that moment.
+
+    The moment's note is for the user.
 
     Raises Invalid for a time that cannot be, Conflict for what blocks; a running import may end
     before the time has come and does not.
     """
     transitions.lock(campaign, "scheduled")
-    moment = wall_clock.to_utc(local, zone)
+    moment = wall_clock.resolve(when, zone)
     found = readiness.blockers(workspace, campaign)
     _refuse(campaign, [one for one in found if one.place != Place.IMPORTS], "scheduled")
     values = {"scheduled_at": moment.at, "time_zone": moment.zone, "pause_reason": ""}
     transitions.win(
         workspace, campaign, EDITABLE, "scheduled", status=CampaignStatus.SCHEDULED, **values
     )
-    _record(workspace, campaign, "scheduled", user, f" for {local:%H:%M on %-d %B %Y} ({zone})")
+    local = wall_clock.to_local(moment.at, moment.zone)
+    more = f" for {local:%H:%M on %-d %B %Y} ({moment.zone})"
+    _record(workspace, campaign, "scheduled", user, more)
     return moment
 
 

@@ -8,12 +8,12 @@ from enum import StrEnum
 from sqlalchemy import select
 
 from campaign_app.extensions import db
-from campaign_app.lib.errors import NotFound
+from campaign_app.lib.errors import Conflict, NotFound
 from campaign_app.lib.tenancy import HasId, get_owned
 from campaign_app.models.campaigns import Campaign
 from campaign_app.models.imports import Import, ImportState
 from campaign_app.models.senders import Sender, SenderState
-from campaign_app.services import audience, contents, merge_fields
+from campaign_app.services import audience, contents, group_filling, merge_fields
 from campaign_app.services.contents import Content
 
 
@@ -41,9 +41,13 @@ _FIELDS = {"subject": "subject", "html": "e-mail", "text": "text part"}
 def blockers(workspace: HasId, campaign: Campaign) -> list[Finding]:
     """Everything that must be mended first; empty when the campaign can start."""
     found = [*_content(campaign), *_sender(workspace, campaign)]
-    importing = _importing(workspace, [campaign.own_group_id] if campaign.own_group_id else [])
+    own = [campaign.own_group_id] if campaign.own_group_id else []
+    importing = _importing(workspace, own)
     if importing:
         message = f"“{importing}” is still being imported for this campaign."
+        found.append(Finding(message, Place.IMPORTS))
+    elif any(group_filling.is_filling(workspace, group) for group in own):
+        message = "Its recipients are still being added: try again in a moment."
         found.append(Finding(message, Place.IMPORTS))
     elif audience.is_empty(workspace, campaign):
         found.append(Finding(_nobody(workspace, campaign), Place.AUDIENCE))
@@ -69,6 +73,14 @@ def warnings(workspace: HasId, campaign: Campaign) -> list[Finding]:
         message = f"The sender “{sender.name}” is resting: {sender.state_reason}"
         found.append(Finding(message, Place.SENDER))
     return found
+
+
+def refuse_during_import(workspace: HasId, campaign: Campaign, verb: str) -> None:
+    """Raise Conflict while a file is on its way into the campaign's own group."""
+    importing = _importing(workspace, [campaign.own_group_id or 0])
+    if importing:
+        message = f"“{campaign.name}” cannot be {verb}: “{importing}” is still being imported."
+        raise Conflict(message)
 
 
 def _unknown(name: str) -> Finding:

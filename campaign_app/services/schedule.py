@@ -42,6 +42,18 @@ def to_utc(local: datetime, zone: str) -> Moment:
     return Moment(at, place.key, _note(local, place, at))
 
 
+def resolve(when: datetime, zone: str) -> Moment:
+    """`to_utc` for a naive time; an aware one is that moment itself. Raises Invalid as `to_utc`."""
+    if when.tzinfo is None:
+        return to_utc(when, zone)
+    place = ZoneInfo(zones.normalise(zone))
+    _refuse_distant(when.replace(tzinfo=None))  # a day's worth of offset does not matter there
+    at = when.astimezone(UTC)
+    if at <= clock.now():
+        raise Invalid("That time has passed. Choose a later one.", field="scheduled_at")
+    return Moment(at, place.key)
+
+
 def to_local(at: datetime, zone: str) -> datetime:
     """What clocks in `zone` show at that moment, naive as a form field holds it."""
     return at.astimezone(ZoneInfo(zones.normalise(zone))).replace(tzinfo=None)

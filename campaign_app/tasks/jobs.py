@@ -14,11 +14,11 @@ from campaign_app.extensions import db
 from campaign_app.imports import run
 from campaign_app.lib import logs
 from campaign_app.lib.errors import Unavailable
-from campaign_app.services import recipient_bulk
+from campaign_app.services import group_filling, idempotency, recipient_bulk
 from campaign_app.services.recipient_bulk import Order
 
-IMPORT_DOORBELL_SECONDS = 3600
-"""An import may wait behind others; a second doorbell finds it claimed and does nothing."""
+DOORBELL_SECONDS = 3600
+"""A job may wait behind others; a second doorbell finds it claimed, or nothing left to do."""
 BULK_SECONDS = 3600
 """A bulk action that starts an hour late would surprise the one who asked for it."""
 
@@ -57,6 +57,22 @@ def bulk_recipients(workspace_id: int, user_id: int, order: dict[str, Any]) -> N
         db.session.commit()
 
 
+@shared_task(name="jobs.fill_group")
+def fill_group(group_id: int) -> None:
+    """Put the addresses that wait for a group into it, each chunk in a transaction."""
+    while group_filling.step(group_id):
+        db.session.commit()
+
+
+@shared_task(name="jobs.sweep_groups")
+def sweep_groups() -> None:
+    """Ring again for addresses that wait though nobody works at them; forget old requests."""
+    idempotency.forget_old()
+    db.session.commit()
+    for group_id in group_filling.overdue():
+        ring_filling(group_id)
+
+
 def ring_bulk(workspace_id: int, user_id: int, order: dict[str, Any]) -> None:
     """Ask for a long action on recipients. Raises Unavailable: no sweep would make it good."""
     try:
@@ -76,13 +92,18 @@ def ring_bulk(workspace_id: int, user_id: int, order: dict[str, Any]) -> None:
 
 def ring_import(import_id: int) -> None:
     """Ask for an import to be run. Never raises: the sweep makes good what the broker missed."""
+    _ring("jobs.run_import", import_id)
+
+
+def ring_filling(group_id: int) -> None:
+    """Ask for a group's waiting addresses to be worked off. Never raises, as `ring_import`."""
+    _ring("jobs.fill_group", group_id)
+
+
+def _ring(task: str, row_id: int) -> None:
     try:
         celery_app.send_task(
-            "jobs.run_import",
-            args=(import_id,),
-            expires=IMPORT_DOORBELL_SECONDS,
-            ignore_result=True,
-            retry=False,
+            task, args=(row_id,), expires=DOORBELL_SECONDS, ignore_result=True, retry=False
         )
     except (KombuError, OperationalError, RedisError) as error:
-        log.warning("doorbell not rung", task="jobs.run_import", error=type(error).__name__)
+        log.warning("doorbell not rung", task=task, error=type(error).__name__)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
-from email.utils import format_datetime
 from secrets import token_hex
 from typing import Any
 
@@ -20,9 +18,9 @@ from campaign_app.lib.errors import Conflict, Invalid
 from campaign_app.models.campaigns import Campaign
 from campaign_app.models.recipients import Recipient
 from campaign_app.models.senders import Sender
-from campaign_app.sending import compose
 from campaign_app.sending.compose import Source
 from campaign_app.sending.composition import source_of
+from campaign_app.sending.trials import Outcome, campaign_mail, hand_over
 from campaign_app.services import (
     audience,
     campaigns,
@@ -129,7 +127,7 @@ def set_schedule(campaign_id: int) -> BaseResponse | tuple[str, int]:
 
 def _scheduled(campaign: Campaign, form: ScheduleForm) -> BaseResponse:
     local, zone = form.scheduled_at.data, form.time_zone.data
-    moment = campaigns.schedule(g.workspace, campaign, local=local, zone=zone, user=g.user)
+    moment = campaigns.schedule(g.workspace, campaign, when=local, zone=zone, user=g.user)
     db.session.commit()
     if moment.note:
         flash(moment.note, "warning")
@@ -162,19 +160,13 @@ def _source(campaign: Campaign) -> Source:
     return source_of(campaign, _sender(campaign) or author)
 
 
-def _send_test(campaign: Campaign, *, to: str) -> str:
+def _send_test(campaign: Campaign, *, to: str) -> Outcome:
     sender = _sender(campaign)
     if sender is None:
         raise Conflict("Choose a sender first: the test goes out through it.")
-    source = source_of(campaign, sender)
-    tools, recipient = workshop(), request.form.get("recipient", type=int)
+    recipient = request.form.get("recipient", type=int)
     reader = recipients.get(g.workspace, recipient) if recipient else None
-    data = compose.compose_one(
-        replace(source, subject=f"[Test] {source.subject}"),
-        # A key of its own each time: mailboxes drop a second mail of the same Message-ID.
-        previews.addressee(reader, email=to, key=token_hex(6)),
-        public_url=tools.public_url,
-        sign=tools.sign,
-        date=format_datetime(clock.now()),
-    )
-    return trials.hand_over(sender, data, to=to)
+    addressee = previews.addressee(reader, email=to, key=token_hex(6))
+    tools = workshop()
+    data = campaign_mail(tools, source_of(campaign, sender), addressee)
+    return hand_over(tools, sender, data, to=to)

@@ -10,8 +10,10 @@ from werkzeug.wrappers import Response
 from campaign_app.extensions import db
 from campaign_app.lib.errors import Conflict, Invalid
 from campaign_app.models.senders import Sender
+from campaign_app.sending.trials import Outcome, hand_over
 from campaign_app.services import sender_details, sender_test_mail, senders
 from campaign_app.tasks import dispatch
+from campaign_app.tasks.workshop import workshop
 from campaign_app.web import forms, trials
 from campaign_app.web.sender_form import SenderForm, presets_on_offer
 
@@ -92,7 +94,7 @@ def test(sender_id: int) -> str:
     """Send one e-mail and show what the server literally said."""
     sender = senders.get(g.workspace, sender_id)
     outcome = trials.outcome(
-        lambda to: trials.hand_over(sender, sender_test_mail.compose(sender, to=to), to=to)
+        lambda to: hand_over(workshop(), sender, sender_test_mail.compose(sender, to=to), to=to)
     )
     if "HX-Request" in request.headers:
         return render_template("senders/test_result.html", outcome=outcome)
@@ -148,7 +150,7 @@ def _form_page(form: SenderForm, sender: Sender | None) -> str | tuple[str, int]
     return (page, 422) if form.is_submitted() else page
 
 
-def _sender_page(sender: Sender, *, outcome: dict[str, str] | None = None) -> str:
+def _sender_page(sender: Sender, *, outcome: Outcome | None = None) -> str:
     return render_template(
         "senders/show.html",
         sender=sender,

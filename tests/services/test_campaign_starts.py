@@ -125,7 +125,7 @@ def test_a_schedule_is_stored_in_utc_and_a_change_resolves_it_again(alice: Perso
         for wall, hour in (("2026-03-28 09:00", 8), ("2026-03-29 09:00", 7)):
             local = datetime.fromisoformat(wall)
             campaigns.schedule(
-                alice.workspace, campaign, local=local, zone="Europe/Berlin", user=alice.user
+                alice.workspace, campaign, when=local, zone="Europe/Berlin", user=alice.user
             )
             assert campaign.scheduled_at.astimezone(UTC).hour == hour
     assert (campaign.status, campaign.time_zone) == (CampaignStatus.SCHEDULED, "Europe/Berlin")
@@ -137,7 +137,7 @@ def test_what_blocks_a_start_blocks_a_schedule(alice: Person):
     campaign = ready(alice, subject="")
     later = clock.now().replace(tzinfo=None) + timedelta(days=1)
     with pytest.raises(Conflict, match="subject is empty"):
-        campaigns.schedule(alice.workspace, campaign, local=later, zone="UTC", user=alice.user)
+        campaigns.schedule(alice.workspace, campaign, when=later, zone="UTC", user=alice.user)
 
 
 def scheduled(person: Person, **values) -> Campaign:

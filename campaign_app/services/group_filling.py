@@ -1,0 +1,105 @@
+"""Filling a group with addresses: at once, or in the background when they are many.
+
+Addresses that have to wait are rows, and a step works one of them off in one transaction: whoever
+dies in the middle of it has done nothing, and nothing that was accepted is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+
+from sqlalchemy import insert as sql_insert
+from sqlalchemy import literal, select
+from sqlalchemy.dialects.postgresql import insert
+
+from campaign_app.extensions import db
+from campaign_app.lib import clock
+from campaign_app.lib.arrays import any_text
+from campaign_app.lib.tenancy import HasId
+from campaign_app.models.people import User, Workspace
+from campaign_app.models.recipients import Group, GroupMember, Recipient, WaitingAddresses
+from campaign_app.services import recipients
+from campaign_app.services.consent import Why
+
+AT_ONCE = 1_000
+"""More than this is work for the background."""
+CHUNK = 5_000
+"""Addresses of one step: a fifth of a second."""
+OVERDUE = timedelta(seconds=30)
+"""After which nobody seems to be at work: the doorbell was lost, or the worker died."""
+
+
+def fill(workspace: HasId, group_id: int, emails: Sequence[str], *, why: Why) -> bool:
+    """Put normalised addresses into the group; who is not on the list yet is subscribed.
+
+    False when they are too many and wait: ring for `step` after the commit.
+    """
+    if len(emails) <= AT_ONCE:
+        put(workspace, group_id, emails, why=why)
+        return True
+    chunks = [emails[place : place + CHUNK] for place in range(0, len(emails), CHUNK)]
+    row = {
+        "workspace_id": workspace.id,
+        "group_id": group_id,
+        "user_id": why.user.id if why.user else None,
+        "reason": why.reason,
+        "source": why.source,
+    }
+    rows = [{**row, "addresses": list(chunk)} for chunk in chunks]
+    db.session.execute(sql_insert(WaitingAddresses), rows)
+    return False
+
+
+def put(workspace: HasId, group_id: int, emails: Collection[str], *, why: Why) -> None:
+    """Put normalised addresses into the group now; who has opted out stays opted out."""
+    recipients.ensure(workspace, dict.fromkeys(emails, ""), why=why)
+    people = (
+        select(literal(workspace.id), literal(group_id), Recipient.id)
+        .where(Recipient.workspace_id == workspace.id, Recipient.email == any_text(emails))
+        .order_by(Recipient.id)  # in one order for everybody: no deadlock
+    )
+    columns = ["workspace_id", "group_id", "recipient_id"]
+    db.session.execute(insert(GroupMember).from_select(columns, people).on_conflict_do_nothing())
+
+
+def step(group_id: int) -> bool:
+    """Put the next addresses that wait for a group into it; False when none do any more."""
+    # The group's row first, as its deletion takes it: the other way round they would deadlock.
+    group = select(Group.id).where(Group.id == group_id).with_for_update(read=True, key_share=True)
+    db.session.execute(group.execution_options(all_workspaces=True))  # a task knows the id only
+    waiting = db.session.scalars(
+        select(WaitingAddresses)
+        .where(WaitingAddresses.group_id == group_id)
+        .order_by(WaitingAddresses.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .execution_options(all_workspaces=True)
+    ).one_or_none()
+    if waiting is None:
+        return False
+    user = db.session.get(User, waiting.user_id) if waiting.user_id else None
+    why = Why(waiting.reason, waiting.source, user)
+    workspace = db.session.get_one(Workspace, waiting.workspace_id)
+    put(workspace, group_id, waiting.addresses, why=why)
+    db.session.delete(waiting)
+    db.session.flush()
+    return True
+
+
+def is_filling(workspace: HasId, group_id: int) -> bool:
+    """Whether addresses still wait to come into the group."""
+    one = select(WaitingAddresses.id).where(
+        WaitingAddresses.workspace_id == workspace.id, WaitingAddresses.group_id == group_id
+    )
+    return db.session.execute(one.limit(1)).first() is not None
+
+
+def overdue() -> Sequence[int]:
+    """The ids of groups whose addresses wait longer than they should."""
+    return db.session.scalars(
+        select(WaitingAddresses.group_id)
+        .where(WaitingAddresses.created_at < clock.now() - OVERDUE)
+        .distinct()
+        .execution_options(all_workspaces=True)  # the sweep serves every workspace
+    ).all()
