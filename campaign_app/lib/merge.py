@@ -14,7 +14,8 @@ def values(email: str, name: str, attributes: Mapping[str, str], **more: str) ->
 
     `first_name` is the recipient's own attribute where there is one, else made from the name.
     """
-    merged = {**attributes, "email": email, "name": name, **more}
+    merged = {**attributes, **more}
+    merged["email"], merged["name"] = email, name
     if not merged.get("first_name"):
         merged["first_name"] = first_name(name)
     return merged

@@ -48,7 +48,9 @@ class Letters:
             except Invalid as error:
                 failed.append(_unwritable(turn, error))
             else:
-                messages.append(Outgoing(turn.message_id, self.mail_from, turn.address, data))
+                messages.append(
+                    Outgoing(turn.message_id, self.mail_from, turn.address, data, is_stuffed=True)
+                )
         return messages, failed
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?=\s|$)")
 TEXT_LIMIT = 500
@@ -84,21 +84,21 @@ class Account:
     helo: str = "localhost"
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """A message ready for the wire.
 
-    `data` has CRLF line ends, is dot-stuffed and ends with CRLF; only `.CRLF` is added to it.
+    `data` has CRLF line ends, is dot-stuffed and ends with CRLF; only `.CRLF` is added to it. One
+    that was written so that no line can begin with a dot `is_stuffed`: it is not searched for one.
     """
 
     message_id: int
     mail_from: str
     rcpt_to: str
     data: bytes
+    is_stuffed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of a message. `phase` and `reply` are those of the deciding answer."""
 
     message_id: int

@@ -7,7 +7,7 @@ import re
 from campaign_app.lib import address, liquid
 from campaign_app.lib.errors import Invalid
 from campaign_app.sending import mime
-from campaign_app.sending.segments import Layout, Slot
+from campaign_app.sending.segments import Layout, Slot, remembered
 from campaign_app.sending.source import Addressee, Source
 
 # Names under which a mail's own values lie beside the recipient's; no column is called like that.
@@ -78,6 +78,14 @@ def _lay_subject(layout: Layout, source: Source) -> None:
     template = subject_template(source)
     if template.is_plain and not template.fields:
         layout.literal(mime.header("Subject", template.render({})))
+        return
+    (name, *more) = template.fields or ("",)
+    if template.is_plain and not more:
+
+        def encode(text: str) -> bytes:
+            return mime.header("Subject", template.render({name: text}))
+
+        layout.slot(remembered(name, "", encode))
     else:
         layout.slot(lambda values: mime.header("Subject", template.render(values)))
 

@@ -12,6 +12,11 @@ Values = Mapping[str, str]
 Slot = Callable[[Values], bytes]
 """Gives the encoded bytes of one place in a mail, from the recipient's values."""
 
+REMEMBERED = 500
+"""Values a slot keeps encoded."""
+LONGEST_REMEMBERED = 80
+"""Characters of a value worth keeping."""
+
 
 class Layout:
     """What is being built of a mail, front to back; `finished` makes a Form of it."""
@@ -75,13 +80,29 @@ class Form:
         return filled
 
 
+def remembered(name: str, fallback: str, encode: Callable[[str], bytes]) -> Slot:
+    """A slot of one value, which keeps what it made of the first few hundred: towns recur."""
+    known: dict[str, bytes] = {}
+
+    def make(values: Values) -> bytes:
+        text = values.get(name) or fallback
+        if type(text) is not str:  # an attribute read from JSON; 1 and True would be one key
+            text = str(text)
+        code = known.get(text)
+        if code is None:
+            code = encode(text)
+            if len(known) < REMEMBERED and len(text) < LONGEST_REMEMBERED:
+                known[text] = code
+        return code
+
+    return make
+
+
 def _field(field: liquid.Field, escape: Callable[[str], str]) -> Slot:
-    name, fallback = field.name, field.fallback
+    def encode(text: str) -> bytes:
+        return mime.value(escape(text))
 
-    def encode(values: Values) -> bytes:
-        return mime.value(escape(str(values.get(name) or fallback)))
-
-    return encode
+    return remembered(field.name, field.fallback, encode)
 
 
 def _island(island: liquid.Island) -> Slot:

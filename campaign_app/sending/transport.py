@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from time import monotonic
 from types import TracebackType
 
+from campaign_app.sending.envelope import Envelope
 from campaign_app.sending.greeting import Greeting, say_goodbye
 from campaign_app.sending.handover import (
     Account,
@@ -63,6 +64,8 @@ class Connection:
         size = extensions.get("SIZE", "")
         self.max_size = int(size) if size.isdigit() and int(size) else None
         self.broken: TransportError | None = None
+        self._led: Envelope | None = None
+        self._is_open = False
 
     @classmethod
     def open(
@@ -82,10 +85,22 @@ class Connection:
         wire = greeting.open()
         return cls(wire, greeting.extensions, timeouts, should_stop)
 
+    def fits(self, message: Outgoing) -> bool:
+        """Whether `message` may come next: the one whose envelope was sent ahead, if one was."""
+        return self._led is None or self._led == Envelope(*message[:3])
+
     def send_window(
-        self, window: Sequence[Outgoing], *, journal: Journalling, seconds: float = 5.0
+        self,
+        window: Sequence[Outgoing],
+        *,
+        journal: Journalling,
+        seconds: float = 5.0,
+        ahead: Envelope | None = None,
     ) -> WindowResult:
-        """Hand over a window; an outcome for every message, in order. Raises nothing.
+        """Hand over a window whose first message `fits`; an outcome for every message, in order.
+
+        `ahead` announces the next window's first message: its envelope rides with the last body
+        where the server allows it, and then no other message can come next. Raises nothing.
 
         No further message is begun once `should_stop()` is true or `seconds` have passed: the rest
         comes back as NOT_SENT and the connection stays good. After a break, `close` is all that is
@@ -101,8 +116,12 @@ class Connection:
             journal,
             self._extensions,
             monotonic() + seconds,
+            ahead=ahead,
+            led=self._led,
+            is_open=self._is_open,
         )
         result = run.run(window)
+        self._led, self._is_open = run.led, run.is_open
         self.sent_on_connection += len(run.outcomes)
         self.broken = result.broken
         return result
@@ -119,8 +138,12 @@ class Connection:
         self.close()
 
     def close(self) -> None:
-        """Say QUIT if anybody listens, and hang up. Never raises."""
-        if self.broken:
+        """Say QUIT if anybody listens, and hang up. Never raises.
+
+        After an envelope sent ahead a QUIT would be the first line of a body, and a lone dot an
+        empty mail: only hanging up is safe.
+        """
+        if self.broken or self._led:
             self._wire.close()
         else:
             say_goodbye(self._wire, self._timeouts)

@@ -6,7 +6,8 @@ is noted before every step, the journal is written before a body leaves, and the
 the dot is measured.
 
 With PIPELINING (RFC 2920) one write carries a body, its dot and the next envelope, and one read
-brings the four answers: one round trip a message.
+brings the four answers: one round trip a message. The envelope of the next window's first message
+may ride with the last body, so that a window's end costs none either.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 
+from campaign_app.sending import envelope
+from campaign_app.sending.envelope import Envelope
 from campaign_app.sending.handover import (
     Fate,
     Journalling,
@@ -36,7 +39,8 @@ from campaign_app.sending.wire import Wire, WireError
 DOT = b".\r\n"
 RSET = b"RSET\r\n"
 
-_PATH = re.compile(r"[!-;=?-~\x80-\U0010ffff]*")  # no space, no control character, no < or >
+# The usual answers to a body and the envelope that rode with it: taken, and go on.
+_TAKEN_AND_OPEN = re.compile(rb"(2\d\d) [^\n]*\n2\d\d [^\n]*\n2\d\d [^\n]*\n354 [^\n]*\n")
 
 
 @dataclass(slots=True)
@@ -52,8 +56,10 @@ class _Refusal:
 class WindowRun:
     """The state of one window.
 
-    `until` is when no further message is begun (monotonic seconds). `over` is set when a reply
-    concerns more than one recipient: a wrong password is not tried for all the others, too.
+    `until` is when no further message is begun (monotonic seconds). `ahead` is the envelope that
+    may ride with the last body; `led` is set when it did, for the next window's run to go on from:
+    `is_open` when the server has said yes to it already. `over` is set when a reply concerns more
+    than one recipient: a wrong password is not tried for all the others, too.
     """
 
     wire: Wire
@@ -62,6 +68,9 @@ class WindowRun:
     journal: Journalling
     extensions: frozenset[str]
     until: float
+    ahead: Envelope | None = None
+    led: Envelope | None = None
+    is_open: bool = False
     phase: Phase = Phase.MAIL
     begun: bool = False
     over: bool = False
@@ -70,12 +79,14 @@ class WindowRun:
 
     def run(self, window: Sequence[Outgoing]) -> WindowResult:
         """Hand over `window`; never raises for what a server or a network can do."""
-        unfit = {m.message_id: fault for m in window if (fault := self._fault_of(m))}
+        unfit = {
+            m.message_id: fault for m in window if (fault := envelope.fault_of(m, self.extensions))
+        }
         fit = [m for m in window if m.message_id not in unfit] if unfit else window
         broken: TransportError | None = None
         if fit:
             try:
-                self._listen()
+                self._listen(Envelope(*fit[0][:3]))
                 self._converse(fit)
             except (TransportError, WireError, JournalError) as error:
                 broken = self._account_for(error, fit)
@@ -84,23 +95,12 @@ class WindowRun:
         done = iter([*self.outcomes, *(_not_sent(m) for m in fit[len(self.outcomes) :])])
         return WindowResult([unfit.get(m.message_id) or next(done) for m in window], broken)
 
-    def _fault_of(self, message: Outgoing) -> Outcome | None:
-        """The refusal of a message that must not reach the wire: it would change the protocol."""
-        rcpt, data = message.rcpt_to, message.data
-        if not _PATH.fullmatch(rcpt) or not rcpt:
-            code, text, phase = 553, "5.1.3 This is not an e-mail address", Phase.RCPT
-        elif not rcpt.isascii() and "SMTPUTF8" not in self.extensions:
-            code, text, phase = 553, "5.6.7 The server takes no international address", Phase.RCPT
-        elif not _PATH.fullmatch(message.mail_from):
-            code, text, phase = 553, "5.1.7 The sender is not an e-mail address", Phase.MAIL
-        elif not data.endswith(b"\r\n") or b"\r\n.\r\n" in data or data.startswith(DOT):
-            code, text, phase = 554, "5.6.0 The message is malformed", Phase.BODY
-        else:
-            return None
-        return Outcome(message.message_id, Fate.REFUSED, phase, Reply(code, text))
-
-    def _listen(self) -> None:
+    def _listen(self, first: Envelope) -> None:
         """Notice what the server said while nobody asked: mostly an old 421."""
+        if self.led:  # then it has been asked
+            if self.led != first:
+                raise self._lost("Another message was announced to the server")
+            return
         overheard = self.wire.overheard()
         if overheard:
             raise self._lost("The server ended the conversation", overheard)
@@ -110,35 +110,40 @@ class WindowRun:
     def _converse(self, window: Sequence[Outgoing]) -> None:
         pipelined = "PIPELINING" in self.extensions
         self.begun = True
-        if pipelined:
-            self._send(self._envelope(window[0]))
+        if pipelined and not self.led:
+            self._send(envelope.commands(window[0], self.extensions))
+        self.led = None
         for index, message in enumerate(window, start=1):
             refusal = self._answers() if pipelined else self._ask_for(message)
             if refusal:
                 self._settle(message, Fate.REFUSED, refusal.phase, refusal.reply)
-            more = index < len(window) and not self._enough()
-            following = self._envelope(window[index]) if more and pipelined else b""
+            following = self._following(window, index) if pipelined else b""
             if refusal:
                 self._step_back(refusal, following)
             else:
                 self._hand_over(message, following)
-            if not more or (self.over and not following):
+            if not following and (pipelined or self._enough()):
                 return
+
+    def _following(self, window: Sequence[Outgoing], index: int) -> bytes:
+        """The envelope that rides with the body before `window[index]`, if any may."""
+        if self._enough():
+            return b""
+        if index < len(window):
+            return envelope.commands(window[index], self.extensions)
+        if self.ahead is None or not envelope.can_lead(self.ahead, self.extensions):
+            return b""
+        self.led = self.ahead
+        return envelope.leading(self.ahead)
 
     def _enough(self) -> bool:
         return self.over or self.should_stop() or monotonic() > self.until
 
-    def _envelope(self, message: Outgoing) -> bytes:
-        return b"%b%bDATA\r\n" % (self._mail(message), _rcpt(message))
-
-    def _mail(self, message: Outgoing) -> bytes:
-        size = b" SIZE=%d" % len(message.data) if "SIZE" in self.extensions else b""
-        ascii_only = message.rcpt_to.isascii() and message.mail_from.isascii()
-        utf8 = b"" if ascii_only else b" SMTPUTF8"
-        return b"MAIL FROM:<%b>%b%b\r\n" % (message.mail_from.encode(), size, utf8)
-
     def _answers(self) -> _Refusal | None:
         """The three answers to an envelope sent in one group."""
+        if self.is_open:
+            self.is_open = False
+            return None
         mail = self._answer(Phase.MAIL, b"245")
         rcpt = self._answer(Phase.RCPT, b"245")
         data = self._answer(Phase.DATA, b"345")
@@ -154,8 +159,8 @@ class WindowRun:
     def _ask_for(self, message: Outgoing) -> _Refusal | None:
         """The envelope step by step, for a server without PIPELINING."""
         steps = (
-            (Phase.MAIL, self._mail(message), b"245"),
-            (Phase.RCPT, _rcpt(message), b"245"),
+            (Phase.MAIL, envelope.mail(message, self.extensions), b"245"),
+            (Phase.RCPT, envelope.rcpt(message), b"245"),
             (Phase.DATA, b"DATA\r\n", b"345"),
         )
         for phase, line, allowed in steps:
@@ -182,6 +187,13 @@ class WindowRun:
         self.journal.begin(message.message_id)
         self._send_body(message, DOT + following)
         self.dot_may_have_left = True
+        self.phase = Phase.DOT
+        if following and (taken := self.wire.take(_TAKEN_AND_OPEN)):
+            self.outcomes.append(Outcome(message.message_id, Fate.ACCEPTED, Phase.DOT))
+            self.dot_may_have_left = False
+            self.is_open = True
+            self.journal.done(message.message_id, int(taken[1]), hold=True)
+            return
         raw = self._answer(Phase.DOT, b"245")
         fate = Fate.ACCEPTED if raw[:1] == b"2" else Fate.REFUSED
         self._settle(message, fate, Phase.DOT, Reply.parse(raw))
@@ -255,10 +267,6 @@ class WindowRun:
             fate = Fate.UNCONFIRMED if self.dot_may_have_left else Fate.NOT_SENT
             self.outcomes.append(Outcome(message.message_id, fate, self.phase, error.reply))
         return error
-
-
-def _rcpt(message: Outgoing) -> bytes:
-    return b"RCPT TO:<%b>\r\n" % message.rcpt_to.encode()
 
 
 def _not_sent(message: Outgoing) -> Outcome:

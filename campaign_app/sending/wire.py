@@ -7,6 +7,7 @@ time-outs (they poll before every call); TLS needs Python's.
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import struct
@@ -96,10 +97,10 @@ class Wire:
         When that fails, the error's `handed_over` is exact on a plain connection. On TLS it is an
         upper bound that never counts a byte of `tail` before all of `head` has left.
         """
-        patience = Patience(seconds, after_stop, self._should_stop)
         if not self.is_tls:
-            self._send_all(head + tail, 0, patience)
+            self._send_all(head + tail, 0, Patience(seconds, after_stop, self._should_stop))
             return
+        patience = Patience(seconds, after_stop, self._should_stop)
         for start in range(0, len(head), TLS_RECORD):
             self._send_all(head[start : start + TLS_RECORD], start, patience)
         if tail:
@@ -135,6 +136,18 @@ class Wire:
             self._receive()
         raw, self._unread = self._unread[:end], self._unread[end:]
         return raw
+
+    def take(self, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
+        """Use up what has arrived, if it is exactly `pattern`; waits a second for it at most.
+
+        One look at the usual answers, where `reply` would take each of them apart.
+        """
+        if not self._unread:
+            self._receive()
+        found = pattern.fullmatch(self._unread)
+        if found:
+            self._unread = b""
+        return found
 
     def overheard(self) -> bytes | None:
         """A whole reply that is there without having been asked for, such as an idle server's 421.

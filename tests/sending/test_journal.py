@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
-from campaign_app.sending.journal import Journal, JournalError, read
+from campaign_app.sending.journal import ROOM, Journal, JournalError, read
+
+
+def fill(journal: Journal) -> None:
+    """More lines than a journal has room for at first."""
+    for number in range(2_000):
+        journal.begin(10_000 + number)
+        journal.done(10_000 + number, 250)
+
+
+@contextmanager
+def limited(size: int) -> Iterator[None]:
+    """No file of this process grows beyond `size`: a stand-in for a disk without room."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    quiet = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, quiet)
 
 
 def test_it_knows_what_was_begun_and_what_was_answered(tmp_path):
@@ -20,7 +42,8 @@ def test_it_knows_what_was_begun_and_what_was_answered(tmp_path):
         journal.begin(12)
         journal.done(12, 451, hold=True)
         journal.begin(13)
-    assert (tmp_path / "1").read_bytes() == b"A 11\nD 11 250\nA 12\nD 12 451\nA 13\n"
+    written = (tmp_path / "1").read_bytes().rstrip(b"\0")
+    assert written == b"A 11\nD 11 250\nA 12\nD 12 451\nA 13\n"
     assert read(tmp_path / "1") == {11: 250, 12: 451, 13: None}
 
 
@@ -73,9 +96,22 @@ def test_an_existing_journal_is_continued_and_a_removed_one_is_gone(tmp_path):
     assert not (tmp_path / "1").exists()
 
 
-def test_a_full_disk_is_an_error_and_not_a_silence():
-    with Journal(Path("/dev/full")) as journal, pytest.raises(JournalError, match="space"):
-        journal.begin(1)
+def test_a_full_disk_is_an_error_and_not_a_silence(tmp_path):
+    with limited(100), pytest.raises(OSError, match="File too large"):
+        Journal(tmp_path / "0")
+    with (
+        Journal(tmp_path / "1") as journal,
+        limited(ROOM),
+        pytest.raises(JournalError, match="File too large"),
+    ):
+        fill(journal)
+    assert len(read(tmp_path / "1")) > ROOM // 30
+
+
+def test_a_long_window_finds_room(tmp_path):
+    with Journal(tmp_path / "1") as journal:
+        fill(journal)
+    assert read(tmp_path / "1") == {10_000 + number: 250 for number in range(2_000)}
 
 
 def test_it_survives_a_kill(tmp_path):

@@ -11,8 +11,8 @@ from flask import Flask
 from sqlalchemy import text
 
 from campaign_app.extensions import db
-from campaign_app.sending import recover
-from campaign_app.sending.journal import Journal
+from campaign_app.sending import journal_names, recover
+from campaign_app.sending.journal import Journal, read
 from campaign_app.sending.leases import Lease, boot_clock, heartbeat
 from campaign_app.sending.line import Line
 from tests.sending.engine import Engine, start
@@ -37,9 +37,9 @@ def leave_behind(engine: Engine, name: str, *, hours: float) -> Path:
 
 
 def test_a_journal_of_another_time_is_not_believed(engine: Engine):
-    path = leave_behind(engine, "7-0-1.journal", hours=0)
+    path = leave_behind(engine, journal_names.of(7, 0, 1), hours=0)
     line = Line(engine.workshop, Lease(7, 0, 1, boot_clock() + 60))
-    assert path.read_bytes() == b""
+    assert read(path) == {}
     line.close(keep_journal=False)
 
 
