@@ -15,7 +15,7 @@ from sqlalchemy import select, text
 from campaign_app.extensions import db
 from campaign_app.lib import clock, logs
 from campaign_app.models.campaigns import Campaign, CampaignStatus
-from campaign_app.sending import ending, marking, recover, troubles
+from campaign_app.sending import ending, late_journals, marking, recover, troubles
 from campaign_app.services import campaigns, regroup
 
 RETRIES_A_ROUND = 10_000
@@ -73,6 +73,7 @@ def go_round(*, journals: Path, capacity: int) -> Round:
     steps: tuple[Callable[[], object], ...] = (
         lambda: campaigns.start_due(clock.now()),
         lambda: recover.take_back(journals),
+        lambda: late_journals.settle(journals),
         lambda: recover.tidy(journals),
         _retry_due,
         lambda: db.session.execute(_WITHDRAW),

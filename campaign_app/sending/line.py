@@ -7,7 +7,7 @@ from pathlib import Path
 from time import monotonic
 
 from campaign_app.models.senders import Sender
-from campaign_app.sending import stopping
+from campaign_app.sending import journal_names, stopping
 from campaign_app.sending.handover import Outgoing, WindowResult
 from campaign_app.sending.leases import GuardedJournal, Lease
 from campaign_app.sending.throttle import WINDOW_SECONDS
@@ -34,7 +34,7 @@ class Line:
         self._connection: Connection | None = None
         self._room = 0
         workshop.journals.mkdir(parents=True, exist_ok=True)
-        name = f"{lease.sender_id}-{lease.slot}-{lease.slot_fence}.journal"
+        name = journal_names.of(lease.sender_id, lease.slot, lease.slot_fence)
         self.journal = GuardedJournal(workshop.journals / name)
         self.journal.clear()  # a fence is won once: what stands there is another database's
         self.journal.lease = lease

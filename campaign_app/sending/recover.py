@@ -2,30 +2,38 @@
 
 The dead connection's journal is read first. A message it never began goes back; one it got an
 answer for is recorded; only one that had begun and has no answer is `unconfirmed`, at most one per
-connection. Without the journal nobody can know, and the whole open window is `unconfirmed`.
+connection. Without the journal, or where its last lines may be lost, nobody can know what it does
+not name, and that is `unconfirmed`, too, until the journal is found (late_journals.py).
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 
 from campaign_app.extensions import db
 from campaign_app.lib import logs
 from campaign_app.models.messages import MessageStatus
-from campaign_app.sending import journal
+from campaign_app.sending import journal, journal_names
 from campaign_app.sending.claims import Turn
 from campaign_app.sending.handover import Fate, Outcome, Phase, Reply
 from campaign_app.sending.results import Result, record
 from campaign_app.sending.verdicts import Judgement, judge
+from campaign_app.services import unconfirmed
 
 MOST = 200
 """Batches taken back in one round."""
 KEPT_SECONDS = 86_400
 """How long a journal that nobody deleted is kept after its last line."""
+SOUGHT_DAYS = 7
+"""How long a journal is kept, and a lost one waited for, while it can settle something."""
+
+Facts = dict[int, int | None]
 
 log = logs.get(__name__)
 
@@ -34,9 +42,12 @@ _TAKE = text(
     """
     UPDATE batches SET fence = fence + 1, lease_until = now() + interval '1 minute'
     WHERE id IN (
-        SELECT id FROM batches WHERE state = 'sending' AND lease_until < now()
+        SELECT id FROM batches
+        WHERE state = 'sending' AND COALESCE(lease_until, '-infinity') < now()
+          AND campaign_id = COALESCE(CAST(:campaign AS bigint), campaign_id)
+          AND (CAST(:journals AS text[]) IS NULL OR journal = ANY(:journals))
         ORDER BY id LIMIT :most FOR UPDATE SKIP LOCKED)
-    RETURNING id, fence, journal, opened_through, campaign_id, sender_id
+    RETURNING id, fence, journal, opened_through, campaign_id, workspace_id
     """
 )
 _OPEN_WINDOW = text(
@@ -51,12 +62,23 @@ _FREE = text(
     WHERE id = :batch AND fence = :fence AND state = 'sending'
     """
 )
+_NOTE_LOSS = text(
+    """
+    INSERT INTO lost_windows (workspace_id, campaign_id, batch_id, journal, message_ids)
+    VALUES (:workspace, :campaign, :batch, :journal, :ids)
+    """
+)
+_NEEDED = text(
+    """
+    SELECT journal FROM batches WHERE state = 'sending' AND journal = ANY(:names)
+    UNION ALL
+    SELECT journal FROM lost_windows
+    WHERE journal = ANY(:names) AND created_at > now() - make_interval(days => :days)
+    """
+)
 
 
-_NAMED = text("SELECT journal FROM batches WHERE state = 'sending' AND journal = ANY(:names)")
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Recovered:
     """What one round of taking back found."""
 
@@ -66,37 +88,92 @@ class Recovered:
     unconfirmed: int = 0
 
 
-def take_back(journals: Path) -> Recovered:
-    """Take back every batch whose lease ran out, in one transaction, and commit."""
-    batches = db.session.execute(_TAKE, {"most": MOST}).all()
-    given_back = recorded = unconfirmed = 0
-    for batch in batches:
-        turns = _open_window(batch.id, batch.opened_through)
-        judged = _judge(turns, _read(journals, batch.journal))
-        finished = record({batch.id: batch.fence}, sent=judged.sent, others=judged.others)
-        if not finished:
-            db.session.execute(_FREE, {"batch": batch.id, "fence": batch.fence})
-        unclear = sum(r.status == MessageStatus.UNCONFIRMED for r in judged.others)
-        unconfirmed += unclear
-        recorded += len(judged.sent) + len(judged.others) - unclear
-        given_back += judged.not_sent
+def take_back(journals: Path, *, campaign_id: int | None = None, own: bool = False) -> Recovered:
+    """Take back every batch whose lease ran out, in one transaction, and commit.
+
+    Of this campaign only; or `own`: only those whose journals lie in the folder.
+    """
+    values = {
+        "most": MOST,
+        "campaign": campaign_id,
+        "journals": journal_names.present(journals) if own else None,
+    }
+    found = Recovered()
+    for batch in db.session.execute(_TAKE, values).all():
+        _take(journals, batch, found)
         log.warning("lease taken back", batch=batch.id, campaign=batch.campaign_id)
     db.session.commit()
-    return Recovered(len(batches), given_back, recorded, unconfirmed)
+    return found
 
 
 def tidy(journals: Path) -> int:
-    """Delete the old journals of connections that died; gives how many."""
+    """Delete the old journals of connections that died; gives how many.
+
+    Those that can still settle something are kept for SOUGHT_DAYS.
+    """
     long_ago = time.time() - KEPT_SECONDS
     old = {path.name: path for path in journals.glob("*.journal") if _changed(path) < long_ago}
     if not old:
         return 0
-    for name in db.session.scalars(_NAMED, {"names": list(old)}).all():
+    values = {"names": list(old), "days": SOUGHT_DAYS}
+    for name in db.session.scalars(_NEEDED, values).all():
         old.pop(name, None)
     db.session.rollback()
     for path in old.values():
         path.unlink(missing_ok=True)
     return len(old)
+
+
+def judge_by(facts: Facts, turns: dict[int, Turn], *, whole: bool) -> Judgement:
+    """What a journal says of these messages. Unless it is `whole`, its silence says nothing."""
+    silent = [] if whole else [message_id for message_id in turns if message_id not in facts]
+    outcomes = [_outcome(message_id, facts) for message_id in turns if message_id not in silent]
+    judged = judge(outcomes, turns, None)
+    judged.others.extend(_lost(message_id) for message_id in silent)
+    return judged
+
+
+def turns_of(rows: Iterable[Row[Any]]) -> dict[int, Turn]:
+    """Messages as the judging needs them, by id."""
+    return {
+        row.id: Turn(row.id, row.batch_id, row.address, "", {}, row.attempts, row.breaks)
+        for row in rows
+    }
+
+
+def finish(held: Mapping[int, int], judged: Judgement) -> None:
+    """Write what was judged into batches that are ours; what is left of them may be sent."""
+    finished = record(held, sent=judged.sent, others=judged.others)
+    for batch_id in held.keys() - set(finished):
+        db.session.execute(_FREE, {"batch": batch_id, "fence": held[batch_id]})
+
+
+def _take(journals: Path, batch: Row[Any], found: Recovered) -> None:
+    turns = _open_window(batch.id, batch.opened_through)
+    facts = _read(journals, batch.journal)
+    whole = facts is not None and journal_names.is_whole(batch.journal)
+    judged = judge_by(facts or {}, turns, whole=whole)
+    finish({batch.id: batch.fence}, judged)
+    unclear = [r.message_id for r in judged.others if r.status == MessageStatus.UNCONFIRMED]
+    if unclear and batch.journal:
+        _note_loss(batch, unclear)
+    found.batches += 1
+    found.unconfirmed += len(unclear)
+    found.recorded += len(judged.sent) + len(judged.others) - len(unclear)
+    found.given_back += judged.not_sent
+
+
+def _note_loss(batch: Row[Any], message_ids: list[int]) -> None:
+    db.session.execute(
+        _NOTE_LOSS,
+        {
+            "workspace": batch.workspace_id,
+            "campaign": batch.campaign_id,
+            "batch": batch.id,
+            "journal": batch.journal,
+            "ids": message_ids,
+        },
+    )
 
 
 def _changed(path: Path) -> float:
@@ -106,7 +183,7 @@ def _changed(path: Path) -> float:
         return time.time()
 
 
-def _read(journals: Path, name: str) -> dict[int, int | None] | None:
+def _read(journals: Path, name: str) -> Facts | None:
     """The journal's facts; None when there is no journal to ask."""
     path = journals / Path(name).name
     return journal.read(path) if name and path.is_file() else None
@@ -115,21 +192,10 @@ def _read(journals: Path, name: str) -> dict[int, int | None] | None:
 def _open_window(batch_id: int, through: int | None) -> dict[int, Turn]:
     if through is None:
         return {}
-    rows = db.session.execute(_OPEN_WINDOW, {"batch": batch_id, "through": through})
-    return {
-        row.id: Turn(row.id, row.batch_id, row.address, "", {}, row.attempts, row.breaks)
-        for row in rows
-    }
+    return turns_of(db.session.execute(_OPEN_WINDOW, {"batch": batch_id, "through": through}))
 
 
-def _judge(turns: dict[int, Turn], facts: dict[int, int | None] | None) -> Judgement:
-    if facts is None:
-        return Judgement(others=[_lost(message_id) for message_id in turns])
-    outcomes = [_outcome(message_id, facts) for message_id in turns]
-    return judge(outcomes, turns, None)
-
-
-def _outcome(message_id: int, facts: dict[int, int | None]) -> Outcome:
+def _outcome(message_id: int, facts: Facts) -> Outcome:
     if message_id not in facts:
         return Outcome(message_id, Fate.NOT_SENT)
     code = facts[message_id]
@@ -141,5 +207,5 @@ def _outcome(message_id: int, facts: dict[int, int | None]) -> Outcome:
 
 def _lost(message_id: int) -> Result:
     words = "The worker was lost together with its journal."
-    status, phase = MessageStatus.UNCONFIRMED, Phase.DOT.value
-    return Result(message_id, status, attempts=1, phase=phase, reply=words)
+    status = MessageStatus.UNCONFIRMED
+    return Result(message_id, status, attempts=1, phase=unconfirmed.LOST, reply=words)

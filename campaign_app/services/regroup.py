@@ -40,7 +40,7 @@ _MOVE = text(
     ), moved AS (
         UPDATE messages m
         SET batch_id = numbered.id, status = 'pending', next_attempt_at = NULL,
-            attempts = CASE WHEN :afresh THEN 0 ELSE m.attempts END,
+            attempts = CASE WHEN :afresh THEN 0 ELSE m.attempts - :uncounted END,
             breaks = CASE WHEN :afresh THEN 0 ELSE m.breaks END
         FROM moving JOIN numbered USING (campaign_id, n)
         WHERE m.id = moving.id
@@ -63,14 +63,21 @@ _MOVE = text(
 )
 
 
-def into_new_batches(message_ids: Sequence[int], *, afresh: bool = False) -> int:
+def into_new_batches(
+    message_ids: Sequence[int], *, afresh: bool = False, uncounted: bool = False
+) -> int:
     """Move these locked messages (deferred, failed or unconfirmed) and make them pending.
 
-    `afresh` forgets their attempts, so that every tier is before them again. Gives how many were
-    moved; the caller commits.
+    `afresh` forgets their attempts, so that every tier is before them again; `uncounted` only the
+    last. Gives how many were moved; the caller commits.
     """
     if not message_ids:
         return 0
     db.session.execute(_LOCK, {"ids": list(message_ids)})
-    values = {"ids": list(message_ids), "size": BATCH_SIZE, "afresh": afresh}
+    values = {
+        "ids": list(message_ids),
+        "size": BATCH_SIZE,
+        "afresh": afresh,
+        "uncounted": int(uncounted),
+    }
     return int(db.session.scalar(_MOVE, values) or 0)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from celery import shared_task
-from celery.signals import worker_shutting_down
+from typing import TYPE_CHECKING
 
-from campaign_app.sending import plan, stopping
+from celery import shared_task
+from celery.signals import worker_ready, worker_shutting_down
+
+from campaign_app.sending import plan, stopping, upkeep
 from campaign_app.sending.deliver import End, drain
 from campaign_app.tasks import dispatch
+from campaign_app.tasks.queues import SENDING, ContextTask
 from campaign_app.tasks.workshop import worker_name, workshop
+
+if TYPE_CHECKING:
+    from celery.worker.consumer import Consumer
 
 
 @shared_task(name="sending.drain_sender")
@@ -29,6 +35,17 @@ def plan_campaign(campaign_id: int) -> None:
     """
     if plan.plan(campaign_id) is not None:
         dispatch.ask_for_round()
+
+
+@worker_ready.connect
+def _look_after(sender: Consumer, **_: object) -> None:
+    """From now on recover what died on this host: other hosts do not see its journals."""
+    task = sender.app.Task
+    if SENDING in sender.app.amqp.queues.consume_from and issubclass(task, ContextTask):
+        flask_app = task.flask_app
+        with flask_app.app_context():
+            journals = workshop().journals
+        upkeep.start(journals, flask_app.app_context)
 
 
 @worker_shutting_down.connect

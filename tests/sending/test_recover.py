@@ -9,15 +9,15 @@ from flask import Flask
 from sqlalchemy import text
 
 from campaign_app.extensions import db
-from campaign_app.sending import recover
+from campaign_app.sending import journal_names, recover
 from campaign_app.sending.claims import Claim, claim, open_window
-from campaign_app.sending.journal import Journal
+from campaign_app.sending.journal import Journal, read
 from campaign_app.sending.leases import GuardedJournal, Lease, LeaseLostError, boot_clock
 from campaign_app.sending.results import FenceError, record
 from tests.sending.engine import Engine, start
 from tests.smtp_sink import SmtpSink
 
-NAME = "1-0-1.journal"
+NAME = journal_names.of(1, 0, 1)
 
 
 def die_in_mid_window(engine: Engine, *, window: int = 4) -> tuple[Claim, list[int]]:
@@ -93,4 +93,4 @@ def test_no_body_leaves_after_the_lease_though_its_line_is_written(tmp_path: Pat
         journal.lease = lease
         with pytest.raises(LeaseLostError):
             journal.begin(7)
-    assert (tmp_path / NAME).read_bytes() == b"A 7\n"
+    assert read(tmp_path / NAME) == {7: None}
