@@ -47,6 +47,8 @@ class Config:
     max_upload_bytes: int = 2 * 1024**3
     trusted_proxies: int = 0
     """How many reverse proxies set X-Forwarded-*; 0 trusts none."""
+    metrics_token: str = ""
+    """Opens `/metrics` to who bears it; without one it is open to this machine, in development."""
     log_level: str = "INFO"
     log_json: bool = False
 

@@ -7,9 +7,11 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from campaign_app import cli, models, public, web
 from campaign_app.extensions import csrf, db, limiter, login_manager, migrate, redis
-from campaign_app.lib import logs, tenancy
+from campaign_app.lib import logs, metrics, tenancy
 from campaign_app.lib.secrets import Vault
 from campaign_app.lib.signing import Signer
+from campaign_app.lib.wsgi import Observed
+from campaign_app.tasks import signals
 from campaign_app.tasks.queues import make_celery
 from config import Config
 
@@ -23,6 +25,7 @@ def create_app(config: Config | None = None) -> Flask:
     """
     config = config or Config.from_environ()
     logs.configure(level=config.log_level, as_json=config.log_json)
+    metrics.configure(config.state_path / "metrics")
     app = Flask(__name__)
     app.config.update(_flask_settings(config))
     app.extensions["carillon_config"] = config
@@ -31,7 +34,9 @@ def create_app(config: Config | None = None) -> Flask:
     _connect(app, config)
     celery = make_celery(app, redis_url=config.redis_url)
     celery.set_default()
+    signals.connect()
     web.register(app)
+    app.wsgi_app = Observed(app.wsgi_app)  # type: ignore[method-assign]
     public.register(app)
     cli.register(app)
     _trust_proxies(app, hops=config.trusted_proxies)

@@ -119,3 +119,13 @@ def engage(campaign: Campaign, at: datetime, **values: int) -> Engagement:
     """What happened in the five minutes that begin at `at`."""
     whose = {"workspace_id": campaign.workspace_id, "campaign_id": campaign.id}
     return factories.save(Engagement(**whose, bucket=at, **values))
+
+
+def give_free(campaign: Campaign, *, seconds_ago: float) -> None:
+    """Let the dispatcher have given the campaign's batches free, due since then."""
+    due = clock.now() - timedelta(seconds=seconds_ago)
+    values = {"state": BatchState.DISPATCHED, "not_before": due}
+    db.session.query(Batch).filter_by(
+        workspace_id=campaign.workspace_id, campaign_id=campaign.id
+    ).update(values)
+    db.session.commit()

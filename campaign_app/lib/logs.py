@@ -1,17 +1,39 @@
-"""Structured logs: one line an event, with ids, never with a secret."""
+"""Structured logs: one line an event, with ids, never with a secret or somebody's address.
+
+Every library's lines go the same way as ours: Flask's, Celery's, gunicorn's, SQLAlchemy's.
+"""
 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 
-SECRET_WORDS = ("password", "token", "secret", "authorization", "cookie")
+SECRET_WORDS = ("password", "token", "secret", "authorization", "cookie", "api_key")
 HIDDEN = "…"
+QUIETER = ("celery.app.trace", "celery.worker.strategy", "celery.beat")
+"""Libraries that write a line for each task: ours has one for each that did something."""
+OWN_HANDLERS = ("gunicorn.error", "gunicorn.access")
+"""Libraries that would write past us."""
+
+_MASKS = (
+    ("://", re.compile(r"(://)[^\s/@\"']*:[^\s/@\"']+(?=@)")),  # log-ins within URLs
+    ("earer", re.compile(r"(\b[Bb]earer\s+)[\w.~+/=-]+")),
+    ("/", re.compile(r"(/[ocu]/)[\w.-]{8,}")),  # the signed links of mails
+    ("=", re.compile(r"(?i)(\b(?:password|passwd|secret|token)=['\"]?)[^\s'\",;&)]+")),
+    ("@", re.compile(r"(\b[\w!#$%&*+/=?^`{|}~-])[\w.!#$%&'*+/=?^`{|}~-]*(?=@[\w-]+\.[\w.-]*\w)")),
+)
+"""What to look for only where this is found, and what of it may stay."""
 
 get = structlog.stdlib.get_logger
+bound = structlog.contextvars.bound_contextvars
+"""`with logs.bound(sender=7):` puts the ids on every line that is written inside."""
+bind = structlog.contextvars.bind_contextvars
+"""Puts ids on every further line of this request or task."""
+forget = structlog.contextvars.clear_contextvars
 
 
 def redact(
@@ -24,6 +46,17 @@ def redact(
     return event
 
 
+def mask(line: str) -> str:
+    """A line without what its words and tracebacks may hold: log-ins, tokens, people's addresses.
+
+    An address keeps its first letter and its domain, which tells the provider.
+    """
+    for sign, pattern in _MASKS:
+        if sign in line:
+            line = pattern.sub(rf"\1{HIDDEN}", line)
+    return line
+
+
 SHARED: tuple[structlog.types.Processor, ...] = (
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -34,6 +67,14 @@ SHARED: tuple[structlog.types.Processor, ...] = (
 """What every line goes through, ours and other libraries'."""
 
 
+class Formatter(structlog.stdlib.ProcessorFormatter):
+    """Renders a line and masks what came out: no way leads past it, not even a traceback's."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line as it is written."""
+        return mask(super().format(record))
+
+
 def configure(*, level: str, as_json: bool) -> None:
     """Send structlog's and the standard library's lines through the same processors."""
     structlog.configure(
@@ -42,16 +83,25 @@ def configure(*, level: str, as_json: bool) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     handler = logging.StreamHandler()
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=SHARED, processors=[remove_meta, *_renderers(as_json=as_json)]
-        )
-    )
+    handler.setFormatter(formatter(as_json=as_json))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
+    for name in QUIETER:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    for name in OWN_HANDLERS:
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [], True
+
+
+def formatter(*, as_json: bool) -> Formatter:
+    """What turns a record of any library into a line."""
+    remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    return Formatter(
+        foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *SHARED],
+        processors=[remove_meta, *_renderers(as_json=as_json)],
+    )
 
 
 def _renderers(*, as_json: bool) -> list[structlog.types.Processor]:

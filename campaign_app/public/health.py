@@ -7,7 +7,6 @@ from werkzeug.wrappers import Response
 
 from campaign_app.extensions import db
 from campaign_app.services import health
-from campaign_app.tasks.dispatch import BEAT_KEY
 
 bp = Blueprint("health", __name__)
 
@@ -21,8 +20,6 @@ def alive() -> dict[str, str]:
 @bp.get("/readyz")
 def ready() -> tuple[Response, int]:
     """Whether mail can be sent: 200, or 503 with what is missing. Answers within two seconds."""
-    redis_url = current_app.extensions["carillon_config"].redis_url
-    parts = health.parts(db.engine, redis_url=redis_url, heartbeat=BEAT_KEY)
-    missing = [name for name, is_there in parts.items() if not is_there]
-    status = "unavailable" if missing else "ok"
-    return jsonify(status=status, missing=missing), 503 if missing else 200
+    found = health.check(db.engine, redis_url=current_app.extensions["carillon_config"].redis_url)
+    status = "unavailable" if found.missing else "ok"
+    return jsonify(status=status, missing=found.missing), 503 if found.missing else 200

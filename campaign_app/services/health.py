@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -13,30 +15,68 @@ from redis.retry import Retry
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from campaign_app.lib import pulse
+from campaign_app.lib.pulse import Beat
+
 PATIENCE = 1.5
 """Seconds for all parts together: whoever asks gives up after two."""
+GONE_AFTER = {"beat": 60, "dispatch": 60, "sending": 20, "jobs": 20}
+"""Seconds without a sign of life after which a part counts as gone.
+
+A worker beats every two seconds while it listens to the broker, and one that is only started again
+is back before that. The dispatcher is deaf during a round, and Beat is heard by its rounds.
+"""
 
 # A part that hangs keeps its thread, and further questions wait in line for a while, unanswered:
 # that is an answer, too. Nothing piles up beyond these.
 _probes = ThreadPoolExecutor(max_workers=6, thread_name_prefix="readyz")
 
 
-def parts(engine: Engine, *, redis_url: str, heartbeat: str) -> dict[str, bool]:
-    """Whether the database, the broker and the dispatcher answer, within `PATIENCE` seconds.
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What answers, and how many processes of each part live. Ages are seconds, None for never."""
 
-    `heartbeat` is the Redis key that the dispatcher's rounds renew.
+    database: bool
+    broker: bool
+    alive: dict[str, int]
+    ages: dict[str, float | None]
+
+    @property
+    def missing(self) -> list[str]:
+        """What is not there, by its name in the Procfile."""
+        servers = {"database": self.database, "broker": self.broker}
+        return [name for name, is_there in (servers | self.alive).items() if not is_there]
+
+
+def check(engine: Engine, *, redis_url: str) -> Health:
+    """Ask the database, the broker and, through it, for the workers' signs of life.
+
+    Answers within `PATIENCE` seconds.
     """
     broker = _broker(redis_url)
-    questions: dict[str, Callable[[], bool]] = {
-        "database": lambda: _answers(engine),
-        "broker": lambda: _pings(broker),
-        "dispatcher": lambda: _beats(broker, heartbeat),
-    }
-    asked = {name: _probes.submit(question) for name, question in questions.items()}
-    answered, late = wait(asked.values(), timeout=PATIENCE)
-    for probe in late:
-        probe.cancel()
-    return {name: probe in answered and probe.result() for name, probe in asked.items()}
+    questions: list[Callable[[], Any]] = [lambda: _answers(engine), lambda: _beats(broker)]
+    asked = [_probes.submit(question) for question in questions]
+    wait(asked, timeout=PATIENCE)
+    database, beats = (_answer_of(one) for one in asked)
+    return of(database=bool(database), beats=beats)
+
+
+def of(*, database: bool, beats: Sequence[Beat] | None) -> Health:
+    """The state that follows from the beats; None stands for a broker that does not answer."""
+    ages = {part: [one.age for one in beats or () if one.part == part] for part in GONE_AFTER}
+    return Health(
+        database=database,
+        broker=beats is not None,
+        alive={part: sum(age <= GONE_AFTER[part] for age in ages[part]) for part in ages},
+        ages={part: min(ages[part], default=None) for part in ages},
+    )
+
+
+def _answer_of(asked: Future[Any]) -> Any:  # noqa: ANN401  # each question has its own answer
+    if asked.done():
+        return asked.result()
+    asked.cancel()
+    return None
 
 
 def _answers(engine: Engine) -> bool:
@@ -48,18 +88,11 @@ def _answers(engine: Engine) -> bool:
     return True
 
 
-def _pings(broker: Redis) -> bool:
+def _beats(broker: Redis) -> list[Beat] | None:
     try:
-        return bool(broker.ping())
+        return pulse.read(broker)
     except RedisError:
-        return False
-
-
-def _beats(broker: Redis, heartbeat: str) -> bool:
-    try:
-        return bool(broker.exists(heartbeat))
-    except RedisError:
-        return False
+        return None
 
 
 @cache

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 from celery import current_app as celery_app
 from celery import shared_task
-from flask import current_app
 from kombu.exceptions import KombuError, OperationalError
 from redis.exceptions import RedisError
 
 from campaign_app.extensions import redis
-from campaign_app.lib import logs
+from campaign_app.lib import logs, pulse
 from campaign_app.sending import changes, dispatch
-from campaign_app.tasks.queues import DOORBELL_SECONDS
-from campaign_app.tasks.workshop import capacity, workshop
+from campaign_app.tasks.queues import BEAT, DISPATCH, DOORBELL_SECONDS
+from campaign_app.tasks.workshop import capacity, worker_name, workshop
 
 RUNG_KEY = "carillon:rung"
-BEAT_KEY = "carillon:beat"
-BEAT_SECONDS = 60
-"""How long after its last round the dispatcher counts as alive."""
 
 log = logs.get(__name__)
 
 
 @shared_task(name="dispatch.tick")
-def tick() -> None:
-    """One round; then ring whom it names."""
-    _note_life()
+def tick(from_beat: bool = False) -> None:  # Celery sends it by name
+    """One round; then ring whom it names. `from_beat` tells Beat's ticks from those rung for."""
+    _note_life(from_beat=from_beat)
     found = dispatch.go_round(journals=workshop().journals, capacity=capacity())
     for campaign_id in found.to_plan:
         send("sending.plan_campaign", campaign_id)
@@ -58,10 +54,12 @@ def send(task: str, *args: int) -> None:
         log.warning("doorbell not rung", task=task, error=type(error).__name__)
 
 
-def _note_life() -> None:
+def _note_life(*, from_beat: bool) -> None:
     """Let /readyz see that Beat and this worker live, and let the next `ring` through."""
+    pulse.beat(redis.client, DISPATCH, worker_name())
+    if from_beat:
+        pulse.beat(redis.client, BEAT)
     try:
         redis.client.delete(RUNG_KEY)
-        redis.client.set(BEAT_KEY, current_app.name, ex=BEAT_SECONDS)
     except RedisError as error:
         log.warning("redis away", error=type(error).__name__)

@@ -5,11 +5,15 @@ from __future__ import annotations
 from celery import Celery, Task
 from flask import Flask
 
+from campaign_app.lib import logs
+
 DISPATCH, SENDING, JOBS = QUEUES = ("dispatch", "sending", "jobs")
+BEAT = "beat"
+"""What gives signs of life besides the workers of the queues."""
 TICK_SECONDS = 10
 """How often Beat rings the dispatcher."""
 SWEEP_SECONDS = 30
-"""How often imports that nobody works at are looked for."""
+"""How often imports and waiting addresses that nobody works at are looked for."""
 DOORBELL_SECONDS = 10
 """A doorbell older than this is thrown away: the next tick has rung again by then."""
 
@@ -20,8 +24,8 @@ class ContextTask(Task):  # type: ignore[type-arg]
     flask_app: Flask
 
     def __call__(self, *args: object, **kwargs: object) -> object:
-        """Run the task; its database session ends with the context."""
-        with self.flask_app.app_context():
+        """Run the task; its database session ends with the context, its ids in the log, too."""
+        with self.flask_app.app_context(), logs.bound(task=self.name, task_id=self.request.id):
             return self.run(*args, **kwargs)
 
 
@@ -57,8 +61,12 @@ def _settings(redis_url: str) -> dict[str, object]:
         "imports": TASK_MODULES,
         "task_routes": ROUTES,
         "beat_schedule": {
-            "tick": _every(TICK_SECONDS, "dispatch.tick", expires=DOORBELL_SECONDS),
+            "tick": {
+                **_every(TICK_SECONDS, "dispatch.tick", expires=DOORBELL_SECONDS),
+                "kwargs": {"from_beat": True},
+            },
             "imports": _every(SWEEP_SECONDS, "jobs.sweep_imports", expires=SWEEP_SECONDS),
+            "groups": _every(SWEEP_SECONDS, "jobs.sweep_groups", expires=SWEEP_SECONDS),
         },
     }
 

@@ -12,8 +12,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from campaign_app.extensions import redis
-from campaign_app.tasks.dispatch import BEAT_KEY
+from campaign_app.lib import pulse
+from campaign_app.services.health import GONE_AFTER
 from config import Config
+from tests import signs
 
 
 @pytest.fixture
@@ -30,17 +32,41 @@ def test_alive_needs_nothing_but_the_process(client: FlaskClient, silent_redis: 
     assert client.get("/healthz").json == {"status": "ok"}
 
 
-def test_ready_when_the_dispatcher_has_beaten_lately(client: FlaskClient):
-    redis.client.set(BEAT_KEY, 1, ex=60)
+def test_ready_when_every_part_has_given_a_sign_of_life(client: FlaskClient):
+    signs.everybody_lives()
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json) == (200, {"status": "ok", "missing": []})
 
 
-def test_a_silent_dispatcher_is_named(client: FlaskClient):
-    redis.client.delete(BEAT_KEY)
+@pytest.mark.parametrize("part", GONE_AFTER)
+def test_a_part_that_is_gone_is_named(client: FlaskClient, part: str):
+    signs.everybody_lives()
+    signs.let_pass(GONE_AFTER[part] + 2, part=part)
     answer = client.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json == {"status": "unavailable", "missing": ["dispatcher"]}
+    assert answer.json == {"status": "unavailable", "missing": [part]}
+
+
+def test_one_of_several_workers_is_enough(client: FlaskClient):
+    signs.everybody_lives()
+    signs.let_pass(GONE_AFTER["sending"] + 2, part="sending")
+    pulse.beat(redis.client, "sending", "another-host:7")
+    assert client.get("/readyz").status_code == 200
+
+
+def test_a_restart_is_no_alarm(client: FlaskClient):
+    signs.everybody_lives()
+    for part in GONE_AFTER:
+        signs.let_pass(GONE_AFTER["sending"] - 5, part=part)
+    assert client.get("/readyz").status_code == 200
+
+
+def test_whoever_lives_is_back_after_a_flushall(client: FlaskClient):
+    signs.everybody_lives()
+    redis.client.flushall()
+    assert client.get("/readyz").json["missing"] == list(GONE_AFTER)
+    signs.everybody_lives()  # the next beat of each
+    assert client.get("/readyz").status_code == 200
 
 
 def test_a_hanging_broker_is_named_within_two_seconds(client: FlaskClient, silent_redis: None):
@@ -48,4 +74,11 @@ def test_a_hanging_broker_is_named_within_two_seconds(client: FlaskClient, silen
     answer = client.get("/readyz")
     assert monotonic() - began < 2
     assert answer.status_code == 503
-    assert answer.json["missing"] == ["broker", "dispatcher"]
+    assert answer.json["missing"] == ["broker", *GONE_AFTER]
+
+
+def test_processes_of_long_ago_are_forgotten(client: FlaskClient):
+    pulse.beat(redis.client, "sending", "old:1")
+    signs.let_pass(pulse.FORGOTTEN_SECONDS + 5, part="sending")
+    signs.everybody_lives()
+    assert "old:1" not in {beat.process for beat in pulse.read(redis.client)}
