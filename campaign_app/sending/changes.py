@@ -36,14 +36,15 @@ class Watch:
     def __init__(self) -> None:
         self._seen = _count()
 
-    def sleep(self, seconds: float) -> None:
-        """Wait, but not longer than until something changes or the process is asked to end."""
+    def sleep(self, seconds: float) -> bool:
+        """Wait; False, and at once, when something has changed or the process is asked to end."""
         until = monotonic() + seconds
         while not stopping.is_wanted() and not self._is_old():
             left = until - monotonic()
             if left <= 0:
-                return
+                return True
             stopping.sleep(min(left, LOOK_SECONDS))
+        return False
 
     def _is_old(self) -> bool:
         count = _count()

@@ -32,9 +32,10 @@ from campaign_app.sending.composition import Letters, letters
 from campaign_app.sending.handover import TransportError
 from campaign_app.sending.leases import Lease, LeaseLostError, heartbeat
 from campaign_app.sending.line import Line
+from campaign_app.sending.pacing import Pacer
 from campaign_app.sending.replies import STOP, Verdict, classify_error
 from campaign_app.sending.results import FenceError
-from campaign_app.sending.throttle import LONGEST_SLEEP, Pace, take_turns, until_turn
+from campaign_app.sending.throttle import LONGEST_SLEEP, Pace, until_turn
 from campaign_app.sending.verdicts import Judgement, judge
 from campaign_app.sending.workshop import Workshop
 
@@ -98,6 +99,7 @@ class Drain:
         self._judgement: Judgement | None = None
         self._addresses: dict[int, str] = {}
         self._barren = 0
+        self._pacer = Pacer()
         self._began = monotonic()
 
     def run(self) -> End:
@@ -165,6 +167,7 @@ class Drain:
         if self._claim:
             claims.give_back(self._claim)
         self._commit()
+        self._pacer.settle(used=0)
         self.end = end
         return []
 
@@ -210,7 +213,7 @@ class Drain:
         pace = self._pace(sender)
         self._commit_for(sender)
         if (wait := until_turn(pace)) > LONGEST_SLEEP:
-            self._hold(wait)
+            self._hold(sender, pace, wait)
             return False
         try:
             self.line.connect(sender)
@@ -248,30 +251,29 @@ class Drain:
         else:
             caps.count(sender, handed_over=len(turns))
         self._commit()
+        if not turns:
+            self._pacer.settle(used=0)
         return turns or []
 
     def _paced(self, sender: Sender, most: int) -> int:
-        """How many messages may leave now, after sleeping the gap; 0 when none may."""
+        """How many messages may leave now, after waiting for it; 0: look at everything again."""
         pace = self._pace(sender)
-        if not pace.gap:
+        if not pace:
             return most
-        # No cap is touched while sleeping, and no connection of the database is held.
+        # No cap is touched while waiting, and no connection of the database is held.
         self._commit_for(sender)
-        turns = take_turns(pace, most=most)
-        if not turns.count:
-            self._hold(turns.wait_seconds)
-            return 0
-        stopping.sleep(turns.wait_seconds)
-        return 0 if stopping.is_wanted() else turns.count
+        turns = self._pacer.take(pace, most=most)
+        if turns.wait_seconds > LONGEST_SLEEP:
+            self._hold(sender, pace, turns.wait_seconds)
+        return turns.count
 
     def _pace(self, sender: Sender) -> Pace:
         return pacing.of(sender, self._claim.campaign_id if self._claim else 0)
 
-    def _hold(self, wait: float) -> None:
+    def _hold(self, sender: Sender, pace: Pace, wait: float) -> None:
         """Let the campaign wait until its moment is near enough to sleep; another's may be now."""
-        if self._claim:
-            seconds = max(1.0, wait - LONGEST_SLEEP)
-            claims.hold(self._claim, sender_id=self.lease.sender_id, seconds=seconds)
+        if self._claim and pacing.still(pace, sender, self._claim.campaign_id):
+            claims.hold(self._claim, sender_id=sender.id, seconds=max(1.0, wait - LONGEST_SLEEP))
         self._commit()
 
     def _commit_for(self, sender: Sender) -> None:
@@ -288,6 +290,7 @@ class Drain:
         outcomes, broken = (result.outcomes, result.broken) if result else ([], None)
         judged = judge(outcomes, {turn.message_id: turn for turn in turns}, broken)
         judged.others.extend(failed)
+        self._pacer.settle(used=len(messages) - judged.not_sent)
         is_lost = broken or (judged.trouble and not judged.outlives_connection)
         self._barren = 0 if judged.sent else self._barren + bool(is_lost)
         if broken:

@@ -1,25 +1,82 @@
-"""The pace that a sender and a campaign ask for, read anew for every window."""
+"""The pace of a drain: read anew for every window, waited for, and settled after the hand-over."""
 
 from __future__ import annotations
+
+from time import monotonic
 
 from sqlalchemy import select
 
 from campaign_app.extensions import db
-from campaign_app.models.campaigns import Campaign
+from campaign_app.models.campaigns import Campaign, CampaignStatus
 from campaign_app.models.senders import Sender
-from campaign_app.sending.throttle import Pace, sender_gap
+from campaign_app.sending import throttle
+from campaign_app.sending.changes import Watch
+from campaign_app.sending.throttle import LONGEST_SLEEP, Limit, Pace, Turns
 
 
-def of(sender: Sender, campaign_id: int) -> Pace:
-    """The present gaps: a changed rate holds from the next window on."""
-    tpm = db.session.scalar(
-        select(Campaign.tpm).where(
-            Campaign.workspace_id == sender.workspace_id, Campaign.id == campaign_id
-        )
+def of(sender: Sender, campaign_id: int, *, hold: bool = False) -> Pace:
+    """The present limits: a changed rate holds from the next window on.
+
+    A campaign that may not send has none: opening its window is refused anyway. With `hold`, its
+    row stays as it is until the commit.
+    """
+    question = select(Campaign.tpm).where(
+        Campaign.workspace_id == sender.workspace_id,
+        Campaign.id == campaign_id,
+        Campaign.status == CampaignStatus.SENDING,
     )
-    return Pace(
-        sender.id,
-        campaign_id,
-        sender_gap(delay_seconds=sender.delay_seconds, per_minute=sender.per_minute),
-        60 / tpm if tpm else 0.0,
-    )
+    found = db.session.execute(question.with_for_update(read=True) if hold else question).all()
+    if not found:
+        return Pace()
+    tpm = found[0].tpm
+    campaign = [throttle.per_minute(f"c{campaign_id}", tpm)] if tpm else []
+    return Pace((*_of_sender(sender), *campaign))
+
+
+def still(pace: Pace, sender: Sender, campaign_id: int) -> bool:
+    """True when nobody has changed the pace, nor can before the commit.
+
+    So whoever changes it sees the batches that are held for it, and can let them go.
+    """
+    now = db.session.scalars(
+        select(Sender)
+        .where(Sender.workspace_id == sender.workspace_id, Sender.id == sender.id)
+        .with_for_update(read=True)
+        .execution_options(populate_existing=True)
+    ).one()
+    return of(now, campaign_id, hold=True) == pace
+
+
+class Pacer:
+    """The turns of one drain: at most one window's worth is under way."""
+
+    def __init__(self) -> None:
+        self._watch = Watch()
+        self._turns = Turns(0)
+
+    def take(self, pace: Pace, *, most: int) -> Turns:
+        """Wait for turns and take them.
+
+        Gives none when their moment is more than LONGEST_SLEEP away, or when it is time to look at
+        the database again.
+        """
+        until = monotonic() + LONGEST_SLEEP
+        while True:
+            self._turns = throttle.take_turns(pace, most=most)
+            wait = self._turns.wait_seconds
+            if self._turns.count or wait > until - monotonic() or not self._watch.sleep(wait):
+                return self._turns
+
+    def settle(self, *, used: int) -> None:
+        """Tell that the hand-over has ended; what was not used is there for others."""
+        throttle.settle(self._turns, used=used)
+        self._turns = Turns(0)
+
+
+def _of_sender(sender: Sender) -> list[Limit]:
+    limits = []
+    if sender.delay_seconds:
+        limits.append(throttle.delay(sender.id, sender.delay_seconds))
+    if sender.per_minute:
+        limits.append(throttle.per_minute(f"s{sender.id}", sender.per_minute))
+    return limits

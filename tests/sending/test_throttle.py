@@ -1,4 +1,4 @@
-"""Pace: gaps held over all connections, and what happens when Redis forgets."""
+"""Turns: gaps, sliding minutes and delays, over all who ask, and what happens if Redis forgets."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import time
 
 import pytest
 from flask import Flask
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaign_app.extensions import redis
+from campaign_app.sending import throttle
 from campaign_app.sending.dispatch import share
-from campaign_app.sending.throttle import LONGEST_SLEEP, Pace, sender_gap, take_turns, until_turn
+from campaign_app.sending.throttle import Limit, Pace, Turns, settle, take_turns, until_turn
 
 
 @pytest.fixture(autouse=True)
@@ -21,62 +22,163 @@ def forgetful(app: Flask):
     redis.client.flushdb()
 
 
-def pace(sender: float = 0.0, campaign: float = 0.0) -> Pace:
-    return Pace(1, 2, sender, campaign)
+def started(*limits: Limit) -> Pace:
+    """A pace whose first turn is there."""
+    pace = Pace(limits)
+    until_turn(pace)
+    for limit in limits:
+        redis.client.hset(f"carillon:pace:{limit.key}", "next", round(time.time() * 1e6))
+    return pace
 
 
-def test_no_gap_gives_everything_at_once():
-    assert take_turns(pace(), most=200) == take_turns(pace(), most=200)
-    assert take_turns(pace(), most=200).wait_seconds == 0
+def wait_and_take(pace: Pace, *, most: int = 200) -> Turns:
+    while not (turns := take_turns(pace, most=most)).count:
+        time.sleep(turns.wait_seconds)
+    return turns
 
 
-def test_turns_follow_each_other_by_the_gap():
-    waits = [take_turns(pace(sender=2.0), most=50).wait_seconds for _ in range(3)]
-    assert waits == pytest.approx([2.0, 4.0, 6.0], abs=0.2)
+def test_no_limit_gives_everything_at_once():
+    assert take_turns(Pace(), most=200) == Turns(200)
+    assert until_turn(Pace()) == 0
 
 
-def test_the_wider_gap_of_sender_and_campaign_counts():
-    waits = [take_turns(pace(sender=0.5, campaign=3.0), most=1).wait_seconds for _ in range(2)]
-    assert waits == pytest.approx([3.0, 6.0], abs=0.2)
+def test_an_unknown_limit_starts_slow():
+    for pace in (Pace((Limit("a", 2.0),)), Pace((throttle.per_minute("c1", 30),))):
+        turns = take_turns(pace, most=50)
+        assert (turns.count, turns.wait_seconds) == (0, pytest.approx(2.0, abs=0.1))
 
 
-def test_two_campaigns_share_their_senders_gap():
-    take_turns(Pace(1, 2, 2.0, 0.0), most=1)
-    assert take_turns(Pace(1, 3, 2.0, 0.0), most=1).wait_seconds == pytest.approx(4.0, abs=0.2)
+def test_a_quick_limit_starts_after_a_windows_time():
+    turns = take_turns(Pace((throttle.per_minute("c1", 60_000),)), most=50)
+    assert (turns.count, turns.wait_seconds) == (0, pytest.approx(0.25, abs=0.05))
 
 
-def test_small_gaps_come_as_a_window_that_is_never_early():
-    turns = take_turns(pace(campaign=0.05), most=50)
-    assert turns.count == 5
-    assert turns.wait_seconds == pytest.approx(0.05 + 4 * 0.05, abs=0.05)
+def test_the_next_turn_comes_a_gap_later():
+    pace = started(Limit("a", 2.0))
+    assert take_turns(pace, most=50).count == 1
+    assert take_turns(pace, most=50).wait_seconds == pytest.approx(2.0, abs=0.05)
 
 
-def test_a_long_wait_reserves_nothing():
-    for _ in range(2):
-        turns = take_turns(pace(sender=60.0), most=1)
-        assert (turns.count, turns.wait_seconds) == (0, pytest.approx(60.0, abs=0.5))
-    assert turns.wait_seconds > LONGEST_SLEEP
+def test_the_slowest_limit_counts():
+    pace = started(Limit("a", 0.001), Limit("b", 3.0))
+    assert take_turns(pace, most=50).count == 1
+    assert until_turn(pace) == pytest.approx(3.0, abs=0.05)
+
+
+def test_small_gaps_come_as_a_windows_worth():
+    pace = started(Limit("a", 0.05))
+    assert take_turns(pace, most=50).count == 5
+    assert until_turn(pace) == pytest.approx(0.25, abs=0.05)
+
+
+def test_two_campaigns_share_their_senders_limit():
+    sender = throttle.per_minute("s1", 30)
+    started(sender)
+    assert take_turns(Pace((sender,)), most=1).count == 1
+    assert take_turns(Pace((sender, throttle.per_minute("c3", 6_000))), most=1).count == 0
+
+
+def test_looking_takes_no_turn():
+    pace = started(Limit("a", 60.0))
+    assert [until_turn(pace) for _ in range(3)] == [0, 0, 0]
+    assert take_turns(pace, most=1).count == 1
 
 
 def test_a_long_wait_comes_to_its_end():
-    slow = pace(sender=LONGEST_SLEEP + 0.5)
-    assert until_turn(slow) > LONGEST_SLEEP
-    assert take_turns(slow, most=1).count == 0
-    time.sleep(0.6)
-    assert until_turn(slow) < LONGEST_SLEEP
-    assert take_turns(slow, most=1).count == 1
+    pace = Pace((Limit("a", 0.5),))
+    assert until_turn(pace) == pytest.approx(0.5, abs=0.05)
+    time.sleep(0.3)
+    assert until_turn(pace) == pytest.approx(0.2, abs=0.1)
 
 
-def test_when_redis_forgets_the_sender_starts_slow():
-    take_turns(pace(sender=3.0), most=1)
+def test_when_redis_forgets_everybody_starts_slow():
+    pace = started(Limit("a", 3.0))
+    take_turns(pace, most=1)
     redis.client.flushdb()
-    assert take_turns(pace(sender=3.0), most=1).wait_seconds == pytest.approx(3.0, abs=0.2)
+    assert until_turn(pace) == pytest.approx(3.0, abs=0.1)
 
 
-def test_the_tighter_of_delay_and_minute_cap_is_the_gap():
-    assert sender_gap(delay_seconds=1.0, per_minute=20) == 3.0
-    assert sender_gap(delay_seconds=4.0, per_minute=600) == 4.0
-    assert sender_gap(delay_seconds=0.0, per_minute=None) == 0.0
+def test_another_rate_does_not_wait_in_the_old_ones_line():
+    slow = started(throttle.per_minute("c1", 1))
+    take_turns(slow, most=1)
+    assert until_turn(slow) > 50
+    assert until_turn(Pace((throttle.per_minute("c1", 600),))) < 0.5
+
+
+def test_a_brake_that_rises_keeps_its_line():
+    assert take_turns(started(throttle.brake(1, 6)), most=1).count == 1
+    assert until_turn(Pace((throttle.brake(1, 7),))) == pytest.approx(10, abs=0.1)
+
+
+def test_unused_turns_are_there_for_others():
+    pace = started(Limit("a", 0.05, cap=5))
+    turns = take_turns(pace, most=50)
+    assert (turns.count, take_turns(pace, most=50).count) == (5, 0)
+    settle(turns, used=1)
+    assert wait_and_take(pace).count == 4
+
+
+def test_what_is_settled_counts_for_a_minute_from_its_end():
+    pace = started(Limit("a", 0.001, cap=3))
+    turns = take_turns(pace, most=3)
+    time.sleep(0.3)
+    settle(turns, used=3)
+    assert until_turn(pace) == pytest.approx(60, abs=0.1)
+
+
+def test_a_turn_under_way_counts_until_it_ends():
+    pace = started(Limit("a", 0.001, cap=3))
+    take_turns(pace, most=3)
+    time.sleep(0.3)
+    assert until_turn(pace) == pytest.approx(60, abs=0.1)  # for it may end just now
+
+
+def test_a_delay_goes_one_by_one_and_from_end_to_beginning():
+    pace = started(throttle.delay(1, 0.3))
+    turns = take_turns(pace, most=50)
+    time.sleep(0.5)
+    assert (turns.count, take_turns(pace, most=50).count) == (1, 0)
+    settle(turns, used=1)
+    assert until_turn(pace) == pytest.approx(0.3, abs=0.05)
+
+
+def test_a_delayed_turn_that_was_not_used_is_there_at_once():
+    pace = started(throttle.delay(1, 30))
+    settle(take_turns(pace, most=1), used=0)
+    assert take_turns(pace, most=1).count == 1
+
+
+def test_a_delayed_turn_of_the_dead_is_believed_for_half_a_minute():
+    pace = started(throttle.delay(1, 0.1))
+    take_turns(pace, most=1)
+    redis.client.hset("carillon:pace:s1:delay:0.1", "busy", 1)  # long ago
+    time.sleep(0.15)
+    assert take_turns(pace, most=1).count == 1
+
+
+def test_what_ends_after_redis_forgot_is_told_again():
+    pace = started(throttle.delay(1, 0.4), throttle.per_minute("s1", 2))
+    turns = take_turns(pace, most=1)
+    redis.client.flushdb()
+    settle(turns, used=1)
+    assert until_turn(pace) > 0.3
+    time.sleep(0.4)
+    redis.client.hset("carillon:pace:s1:2", "next", 0)
+    assert take_turns(pace, most=2).count == 1
+    assert redis.client.hget("carillon:pace:s1:2", "total") == b"2"
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 7), st.integers(0, 7)), min_size=1, max_size=30))
+def test_the_log_never_holds_more_than_the_cap(asked: list[tuple[int, int]]):
+    redis.client.flushdb()
+    pace, used = started(Limit("a", 0.000_001, cap=10)), 0
+    for most, wanted in asked:
+        turns = take_turns(pace, most=most)
+        settle(turns, used=min(turns.count, wanted))
+        used += min(turns.count, wanted)
+    assert used <= 10
+    assert int(redis.client.hget("carillon:pace:a", "total") or 0) == used
 
 
 def test_doorbells_are_rung_by_turns_between_workspaces():
