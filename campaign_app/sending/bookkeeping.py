@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from campaign_app.models.senders import Sender
 from campaign_app.sending import caps, troubles
+from campaign_app.sending.caps import Counted
 from campaign_app.sending.claims import Claim
 from campaign_app.sending.results import record
 from campaign_app.sending.verdicts import Judgement
@@ -13,22 +14,28 @@ from campaign_app.services import consent
 
 
 def write_down(
-    sender: Sender, claim: Claim, judged: Judgement, addresses: Mapping[int, str]
+    sender: Sender,
+    claim: Claim,
+    judged: Judgement,
+    addresses: Mapping[int, str],
+    counted: Counted | None,
 ) -> None:
     """Record the results and act on the trouble; finished batches leave the claim.
 
-    `addresses` gives each message's recipient. Raises FenceError. The caller commits.
+    `addresses` gives each message's recipient, `counted` what the window took of the sender's caps.
+    Raises FenceError. The caller commits.
     """
     if judged.trouble and judged.outlives_connection:
         # Campaign and sender before messages and batches, as a person's click locks them.
         troubles.act_on(
             judged.trouble, judged.words, sender_id=sender.id, campaign_id=claim.campaign_id
         )
+    if counted:
+        caps.settle(sender, counted, unused=judged.not_sent)
     for batch_id in record(claim.held, sent=judged.sent, others=judged.others):
         del claim.held[batch_id]
     workspace = troubles.Ref(claim.workspace_id)
     for message_id, words in judged.bounced.items():
         consent.bounce(workspace, addresses[message_id], reason=words)
-    caps.give_back(sender, unused=judged.not_sent)
     if judged.sent and sender.cooling_tier:
         troubles.is_well(sender.id)

@@ -1,11 +1,16 @@
 """Minute, hour and day caps of a sender, counted in PostgreSQL: no FLUSHALL resets a day.
 
-The hour and the day slide: they are the last 60 and 1,440 whole minutes and the present one.
+The hour and the day slide by whole minutes: they are the last 60 and 1,440 of them and the present
+one, so that no span that begins within a minute holds more. A message counts in the minute in which
+its window was opened, and from its end in that one: nobody knows when between the two the server
+said yes. The minute is the throttle's business, by its own sliding log; here it only catches what
+Redis may have forgotten.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import text
 
@@ -16,18 +21,37 @@ from campaign_app.models.senders import Sender
 _LOCK = text("SELECT 1 FROM senders WHERE id = :sender FOR UPDATE")
 _USED = text(
     """
-    SELECT COALESCE(sum(handed_over) FILTER (WHERE minute > t.now - interval '1 minute'), 0) AS m,
-           COALESCE(sum(handed_over) FILTER (WHERE minute > t.now - interval '1 hour'), 0) AS h,
+    SELECT COALESCE(sum(handed_over) FILTER (WHERE minute >= t.now), 0) AS m,
+           COALESCE(sum(handed_over) FILTER (WHERE minute >= t.now - interval '1 hour'), 0) AS h,
            COALESCE(sum(handed_over), 0) AS d
     FROM (SELECT date_trunc('minute', clock_timestamp()) AS now) t
     LEFT JOIN sender_usage u
-           ON u.sender_id = :sender AND u.minute > t.now - interval '1 day'
+           ON u.sender_id = :sender AND u.minute >= t.now - interval '1 day'
     """
 )
 _USE = text(
     """
     INSERT INTO sender_usage (sender_id, minute, handed_over)
     VALUES (:sender, date_trunc('minute', clock_timestamp()), :count)
+    ON CONFLICT (sender_id, minute)
+    DO UPDATE SET handed_over = sender_usage.handed_over + excluded.handed_over
+    RETURNING minute, xmax = 0 AS is_new
+    """
+)
+_FORGET = text(
+    """
+    DELETE FROM sender_usage
+    WHERE sender_id = :sender AND minute < clock_timestamp() - interval '25 hours'
+    """
+)
+_SETTLE = text(
+    """
+    WITH t AS (SELECT date_trunc('minute', clock_timestamp()) AS now), opened AS (
+        UPDATE sender_usage u
+        SET handed_over = handed_over - CASE WHEN u.minute = t.now THEN :unused ELSE :count END
+        FROM t WHERE u.sender_id = :sender AND u.minute = :minute)
+    INSERT INTO sender_usage (sender_id, minute, handed_over)
+    SELECT :sender, t.now, :count - :unused FROM t WHERE t.now <> :minute
     ON CONFLICT (sender_id, minute)
     DO UPDATE SET handed_over = sender_usage.handed_over + excluded.handed_over
     """
@@ -44,6 +68,14 @@ class Allowance:
     """The cap that is used up: minute, hour or day."""
     words: str = ""
     """Why the sender waits, for its owner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What a window has counted, and in which minute."""
+
+    count: int
+    minute: datetime
 
 
 def allow(sender: Sender, *, want: int) -> Allowance:
@@ -66,14 +98,18 @@ def allow(sender: Sender, *, want: int) -> Allowance:
     return Allowance(0, waits[tightest], tightest, words)
 
 
-def count(sender: Sender, *, handed_over: int) -> None:
+def count(sender: Sender, *, handed_over: int) -> Counted | None:
     """Count messages against the sender's caps, in the transaction that opens their window."""
-    if sender.per_minute or sender.per_hour or sender.per_day:
-        db.session.execute(_USE, {"sender": sender.id, "count": handed_over})
+    if not (sender.per_minute or sender.per_hour or sender.per_day):
+        return None
+    used = db.session.execute(_USE, {"sender": sender.id, "count": handed_over}).one()
+    if used.is_new:
+        db.session.execute(_FORGET, {"sender": sender.id})
+    return Counted(handed_over, used.minute)
 
 
-def give_back(sender: Sender, *, unused: int) -> None:
-    """Take back what was counted for messages that did not leave."""
-    if unused and (sender.per_minute or sender.per_hour or sender.per_day):
-        db.session.execute(_LOCK, {"sender": sender.id})  # first, as everywhere, or two would wait
-        db.session.execute(_USE, {"sender": sender.id, "count": -unused})
+def settle(sender: Sender, counted: Counted, *, unused: int) -> None:
+    """Let the messages count from now, and those that did not leave no longer."""
+    values = {"count": counted.count, "minute": counted.minute, "unused": unused}
+    db.session.execute(_LOCK, {"sender": sender.id})  # first, as everywhere, or two would wait
+    db.session.execute(_SETTLE, {"sender": sender.id} | values)

@@ -98,6 +98,7 @@ class Drain:
         self._letters: Letters | None = None
         self._judgement: Judgement | None = None
         self._addresses: dict[int, str] = {}
+        self._counted: caps.Counted | None = None
         self._barren = 0
         self._pacer = Pacer()
         self._began = monotonic()
@@ -145,7 +146,7 @@ class Drain:
         judged = self._judgement
         if judged is None or self._claim is None:
             return
-        bookkeeping.write_down(sender, self._claim, judged, self._addresses)
+        bookkeeping.write_down(sender, self._claim, judged, self._addresses, self._counted)
         self._claim = self._claim if self._claim.held else None
         if self._barren >= BARREN_WINDOWS and not judged.outlives_connection:
             troubles.cool(sender.id, judged.words)
@@ -249,7 +250,7 @@ class Drain:
         elif not turns:
             claims.close_empty(self._claim)
         else:
-            caps.count(sender, handed_over=len(turns))
+            self._counted = caps.count(sender, handed_over=len(turns))
         self._commit()
         if not turns:
             self._pacer.settle(used=0)

@@ -50,6 +50,13 @@ def every(workspace: HasId) -> Sequence[Sender]:
     return db.session.scalars(owned_by(workspace, Sender).order_by(Sender.name)).all()
 
 
+def page(workspace: HasId, *, after: int = 0, size: int = 100) -> Sequence[Sender]:
+    """The senders in the order they were made, those after an id."""
+    return db.session.scalars(
+        owned_by(workspace, Sender).where(Sender.id > after).order_by(Sender.id).limit(size)
+    ).all()
+
+
 def campaign_counts(workspace: HasId) -> dict[int, int]:
     """How many campaigns use each sender, by its id."""
     rows = db.session.execute(
@@ -142,10 +149,10 @@ def campaigns_using(workspace: HasId, sender: Sender, *, limit: int = 10) -> Seq
 def usage(sender: Sender) -> Usage:
     """What counts against the sender's caps; nothing is counted for a sender without caps."""
     minute = clock.now().replace(second=0, microsecond=0)
-    spans = (timedelta(minutes=1), timedelta(hours=1), timedelta(days=1))
+    spans = (timedelta(), timedelta(hours=1), timedelta(days=1))
     sums = [
         func.coalesce(
-            func.sum(SenderUsage.handed_over).filter(SenderUsage.minute > minute - span), 0
+            func.sum(SenderUsage.handed_over).filter(SenderUsage.minute >= minute - span), 0
         )
         for span in spans
     ]
