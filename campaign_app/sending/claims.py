@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, text
 
@@ -18,41 +18,54 @@ log = logs.get(__name__)
 
 _CLAIM = text(
     """
-    UPDATE batches
-    SET state = 'sending', fence = fence + 1, worker = :worker, journal = :journal,
-        lease_until = now() + make_interval(secs => :seconds), opened = 0, opened_through = NULL
-    WHERE id = ANY(ARRAY(  -- an IN could be asked again for every row, and win more than :most
-        SELECT b.id FROM batches b
+    WITH first AS (
+        SELECT b.campaign_id FROM batches b
         JOIN campaigns c ON c.id = b.campaign_id AND c.status = 'sending'
         JOIN senders s ON s.id = b.sender_id AND s.state = 'active'
         WHERE b.sender_id = :sender AND b.state = 'dispatched' AND b.not_before <= now()
-          AND b.campaign_id = COALESCE(CAST(:campaign AS bigint), b.campaign_id)
-        ORDER BY b.not_before, b.id LIMIT :most FOR UPDATE OF b SKIP LOCKED))
+        ORDER BY b.not_before, b.id LIMIT 1 FOR UPDATE OF b SKIP LOCKED
+    ), won AS (
+        SELECT b.id FROM batches b JOIN first ON first.campaign_id = b.campaign_id
+        WHERE b.sender_id = :sender AND b.state = 'dispatched' AND b.not_before <= now()
+        ORDER BY b.not_before, b.id LIMIT :most FOR UPDATE OF b SKIP LOCKED
+    )
+    UPDATE batches
+    SET state = 'sending', fence = fence + 1, worker = :worker, journal = :journal,
+        lease_until = now() + make_interval(secs => :seconds), opened = 0, opened_through = NULL
+    -- an IN could be asked again for every row, and win more than :most
+    WHERE id = ANY(ARRAY(SELECT id FROM won))
     RETURNING id, fence, campaign_id, workspace_id
     """
 )
-# The recipient is looked at now, not at planning: nobody is handed over after opting out.
-_NEXT = text(
+# The recipient is looked at now, not at planning: nobody is handed over after opting out. What is
+# found is opened at once; one message more than that is looked at, so that its envelope can ride
+# with the last body.
+_OPEN_NEXT = text(
     """
-    SELECT m.id, m.batch_id, m.address, m.attempts, m.breaks, r.name, r.attributes,
-           CASE WHEN r.id IS NULL THEN 'deleted'
-                WHEN r.status <> 'subscribed' THEN r.status
-                WHEN s.id IS NOT NULL THEN 'suppressed' ELSE '' END AS left_out
-    FROM messages m
-    LEFT JOIN recipients r ON r.id = m.recipient_id
-    LEFT JOIN suppressions s ON s.workspace_id = m.workspace_id AND s.email = m.address
-    WHERE m.batch_id = ANY(:ids) AND m.status = 'pending'
-    ORDER BY m.batch_id, m.id LIMIT :most
-    """
-)
-_OPEN = text(
-    """
-    UPDATE batches b SET opened_through = w.through, opened = w.opened
-    FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS bigint[]), CAST(:throughs AS bigint[]),
-                CAST(:opened AS int[])) AS w(id, fence, through, opened), campaigns c
-    WHERE b.id = w.id AND b.fence = w.fence AND b.state = 'sending'
-      AND c.id = b.campaign_id AND c.status = 'sending'
-    RETURNING b.id
+    WITH next AS MATERIALIZED (
+        SELECT m.id, m.batch_id, m.address, r.name, r.attributes, m.attempts, m.breaks,
+               CASE WHEN r.id IS NULL THEN 'deleted'
+                    WHEN r.status <> 'subscribed' THEN r.status
+                    WHEN s.id IS NOT NULL THEN 'suppressed' ELSE '' END AS left_out
+        FROM messages m
+        LEFT JOIN recipients r ON r.id = m.recipient_id
+        LEFT JOIN suppressions s ON s.workspace_id = m.workspace_id AND s.email = m.address
+        WHERE m.batch_id = ANY(:ids) AND m.status = 'pending'
+        ORDER BY m.batch_id, m.id LIMIT :most + 1
+    ), wanted AS (
+        SELECT batch_id, max(id) AS through, count(*) AS opened
+        FROM (SELECT * FROM next ORDER BY batch_id, id LIMIT :most) AS turn
+        WHERE left_out = '' GROUP BY batch_id
+    ), opened AS (
+        UPDATE batches b SET opened_through = w.through, opened = w.opened
+        FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS bigint[])) AS held(id, fence)
+        JOIN wanted w ON w.batch_id = held.id, campaigns c
+        WHERE b.id = held.id AND b.fence = held.fence AND b.state = 'sending'
+          AND c.id = b.campaign_id AND c.status = 'sending'
+        RETURNING b.id
+    )
+    SELECT next.*, (SELECT count(*) FROM wanted) = (SELECT count(*) FROM opened) AS is_open
+    FROM next ORDER BY batch_id, id
     """
 )
 _GIVE_BACK = text(
@@ -75,8 +88,7 @@ _UNDO_DISPATCH = text(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(NamedTuple):
     """A message whose turn it is."""
 
     message_id: int
@@ -90,11 +102,15 @@ class Turn:
 
 @dataclass(slots=True)
 class Claim:
-    """Batches of one campaign, held under a lease: fence by batch id."""
+    """Batches of one campaign, held under a lease: fence by batch id.
+
+    `ahead` is the message that will most likely come after the open window.
+    """
 
     campaign_id: int
     workspace_id: int
     held: dict[int, int] = field(default_factory=dict)
+    ahead: Turn | None = None
 
     def copy(self) -> Claim:
         """The same batches in a dictionary of its own."""
@@ -113,19 +129,13 @@ def claim(
         "worker": worker,
         "journal": journal,
         "seconds": seconds,
-        "campaign": None,
+        "most": most,
     }
-    rows = db.session.execute(_CLAIM, values | {"most": 1}).all()
+    rows = db.session.execute(_CLAIM, values).all()
     if not rows:
         return None
-    first = rows[0]
-    won = Claim(first.campaign_id, first.workspace_id, {first.id: first.fence})
-    if most > 1:
-        more = db.session.execute(
-            _CLAIM, values | {"most": most - 1, "campaign": first.campaign_id}
-        )
-        won.held.update({row.id: row.fence for row in more})
-    return won
+    held = {row.id: row.fence for row in rows}
+    return Claim(rows[0].campaign_id, rows[0].workspace_id, held)
 
 
 def open_window(claim: Claim, *, most: int) -> list[Turn] | None:
@@ -134,42 +144,32 @@ def open_window(claim: Claim, *, most: int) -> list[Turn] | None:
     Those who opted out meanwhile are skipped and counted. Empty when no message is left; None when
     the campaign may not send now. Raises FenceError when the batches have another holder.
     """
-    rows = db.session.execute(_NEXT, {"ids": list(claim.held), "most": most}).all()
-    skipped = [_skip(row) for row in rows if row.left_out]
-    turns = [_turn(row) for row in rows if not row.left_out]
-    if skipped:
-        touched = {row.batch_id: claim.held[row.batch_id] for row in rows if row.left_out}
-        for batch_id in record(touched, others=skipped):
-            del claim.held[batch_id]
-    if turns and not _open(claim, turns):
-        return None
-    if skipped and not turns:
+    values = {"ids": list(claim.held), "fences": list(claim.held.values()), "most": most}
+    rows = db.session.execute(_OPEN_NEXT, values).all()
+    turns = [Turn._make(row[:7]) for row in rows if not row[7]]
+    claim.ahead = turns.pop() if len(rows) > most and not rows[-1][7] else None
+    if len(turns) < min(most, len(rows)):
+        _skip([row for row in rows[:most] if row.left_out], claim)
         return open_window(claim, most=most)
+    if rows and not rows[0].is_open:
+        _insist_on_fence(claim)
+        return None
     return turns
 
 
-def _open(claim: Claim, turns: Sequence[Turn]) -> bool:
-    through: dict[int, int] = {}
-    opened: dict[int, int] = {}
-    for turn in turns:
-        through[turn.batch_id] = turn.message_id
-        opened[turn.batch_id] = opened.get(turn.batch_id, 0) + 1
-    ids = list(through)
-    values = {
-        "ids": ids,
-        "fences": [claim.held[batch_id] for batch_id in ids],
-        "throughs": list(through.values()),
-        "opened": list(opened.values()),
-    }
-    won = db.session.scalars(_OPEN, values).all()
-    if len(won) == len(ids):
-        return True
+def _skip(rows: Sequence[Row[Any]], claim: Claim) -> None:
+    touched = {row.batch_id: claim.held[row.batch_id] for row in rows}
+    for batch_id in record(touched, others=[_skipped(row) for row in rows]):
+        del claim.held[batch_id]
+
+
+def _insist_on_fence(claim: Claim) -> None:
+    """A window did not open: either its campaign may not send now, or, FenceError, we lost it."""
     status = db.session.scalar(
         text("SELECT status FROM campaigns WHERE id = :id"), {"id": claim.campaign_id}
     )
     if status == "sending":
         raise FenceError("The lease was taken over.")
-    return False
 
 
 def give_back(claim: Claim, *, seconds: float = 0) -> None:
@@ -200,13 +200,7 @@ def hold(claim: Claim, *, sender_id: int, seconds: float) -> None:
     db.session.execute(_UNDO_DISPATCH, values)
 
 
-def _turn(row: Row[Any]) -> Turn:
-    return Turn(
-        row.id, row.batch_id, row.address, row.name, row.attributes, row.attempts, row.breaks
-    )
-
-
-def _skip(row: Row[Any]) -> Result:
+def _skipped(row: Row[Any]) -> Result:
     why = {
         "deleted": "The recipient was deleted after the campaign had started.",
         "suppressed": "The address was put on the suppression list.",

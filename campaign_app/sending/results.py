@@ -17,12 +17,6 @@ from sqlalchemy import text
 from campaign_app.extensions import db
 from campaign_app.models.messages import MessageStatus
 
-_SENT = text(
-    """
-    UPDATE messages SET status = 'sent', sent_at = now(), attempts = attempts + 1
-    WHERE id = ANY(:ids) AND status = 'pending' RETURNING batch_id
-    """
-)
 _OTHERS = text(
     """
     UPDATE messages m
@@ -46,28 +40,35 @@ _EVENTS = text(
     JOIN messages m ON m.id = e.id
     """
 )
-_COUNTS = text(
-    """
+_LEFT = """b.size - COALESCE(t.sent, 0) - b.sent - b.deferred - b.failed - b.unconfirmed
+           - b.skipped - b.cancelled - c.deferred - c.failed - c.unconfirmed - c.skipped
+           - c.cancelled"""
+_WRITE = text(
+    f"""
+    WITH done AS (
+        UPDATE messages SET status = 'sent', sent_at = now(), attempts = attempts + 1
+        WHERE id = ANY(CAST(:sent AS bigint[])) AND status = 'pending' RETURNING batch_id
+    ), tally AS (SELECT batch_id, count(*) AS sent FROM done GROUP BY batch_id)
     UPDATE batches b
-    SET sent = b.sent + c.sent, deferred = b.deferred + c.deferred, failed = b.failed + c.failed,
-        unconfirmed = b.unconfirmed + c.unconfirmed, skipped = b.skipped + c.skipped,
-        cancelled = b.cancelled + c.cancelled, opened = 0, opened_through = NULL
-    FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS bigint[]), CAST(:sent AS int[]),
+    SET sent = b.sent + COALESCE(t.sent, 0), deferred = b.deferred + c.deferred,
+        failed = b.failed + c.failed, unconfirmed = b.unconfirmed + c.unconfirmed,
+        skipped = b.skipped + c.skipped, cancelled = b.cancelled + c.cancelled,
+        opened = 0, opened_through = NULL,
+        state = CASE WHEN {_LEFT} = 0 THEN 'done' ELSE b.state END,
+        finished_at = CASE WHEN {_LEFT} = 0 THEN now() ELSE b.finished_at END,
+        lease_until = CASE WHEN {_LEFT} = 0 THEN NULL ELSE b.lease_until END,
+        worker = CASE WHEN {_LEFT} = 0 THEN '' ELSE b.worker END
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS bigint[]),
                 CAST(:deferred AS int[]), CAST(:failed AS int[]), CAST(:unconfirmed AS int[]),
                 CAST(:skipped AS int[]), CAST(:cancelled AS int[]))
-         AS c(id, fence, sent, deferred, failed, unconfirmed, skipped, cancelled)
+         AS c(id, fence, deferred, failed, unconfirmed, skipped, cancelled)
+    LEFT JOIN tally t ON t.batch_id = c.id
     WHERE b.id = c.id AND b.fence = c.fence
-    RETURNING b.id, b.size - b.sent - b.deferred - b.failed - b.unconfirmed - b.skipped
-                    - b.cancelled AS left_to_send
-    """
+    RETURNING b.id, b.state = 'done' AS is_done,
+              (SELECT count(*) FROM tally WHERE batch_id <> ALL(CAST(:ids AS bigint[]))) AS foreign_
+    """  # noqa: S608  the braces hold a constant
 )
-_CLOSE = text(
-    """
-    UPDATE batches SET state = 'done', finished_at = now(), lease_until = NULL, worker = ''
-    WHERE id = ANY(:ids)
-    """
-)
-COUNTED = ("sent", "deferred", "failed", "unconfirmed", "skipped", "cancelled")
+OTHERS = ("deferred", "failed", "unconfirmed", "skipped", "cancelled")
 
 
 class FenceError(Exception):
@@ -101,13 +102,9 @@ def record(
     when one of the batches has another holder. The caller commits.
     """
     tally: dict[int, Counter[str]] = {batch_id: Counter() for batch_id in held}
-    if sent:
-        for batch_id in db.session.scalars(_SENT, {"ids": list(sent)}):
-            tally.setdefault(batch_id, Counter())["sent"] += 1
-    if others:
-        for batch_id, status in _record_others(others):
-            tally.setdefault(batch_id, Counter())[status] += 1
-    return _count(held, tally)
+    for batch_id, status in _record_others(others) if others else ():
+        tally.setdefault(batch_id, Counter())[status] += 1
+    return _write(held, sent, tally)
 
 
 def _record_others(others: Sequence[Result]) -> Iterable[tuple[int, str]]:
@@ -142,19 +139,22 @@ def _record_events(results: Sequence[Result]) -> None:
         )
 
 
-def _count(held: Mapping[int, int], tally: Mapping[int, Counter[str]]) -> list[int]:
+def _write(
+    held: Mapping[int, int], sent: Sequence[int], tally: Mapping[int, Counter[str]]
+) -> list[int]:
     if set(tally) - set(held):
         raise FenceError(f"Messages of foreign batches: {set(tally) - set(held)}")
     if not held:
         return []
     ids = sorted(held)  # always the same order: two holders can never wait for each other
-    values: dict[str, list[int]] = {"ids": ids, "fences": [held[batch_id] for batch_id in ids]}
-    for name in COUNTED:
+    values: dict[str, list[int]] = {
+        "sent": list(sent),
+        "ids": ids,
+        "fences": [held[batch_id] for batch_id in ids],
+    }
+    for name in OTHERS:
         values[name] = [tally[batch_id][name] for batch_id in ids]
-    rows = db.session.execute(_COUNTS, values).all()
-    if len(rows) != len(held):
+    rows = db.session.execute(_WRITE, values).all()
+    if len(rows) != len(held) or rows[0].foreign_:
         raise FenceError("The lease was taken over.")
-    finished = [row.id for row in rows if row.left_to_send == 0]
-    if finished:
-        db.session.execute(_CLOSE, {"ids": finished})
-    return finished
+    return [row.id for row in rows if row.is_done]
