@@ -74,18 +74,19 @@ def settle() -> None:
 
 def _sample_or_complete(campaign: Campaign) -> None:
     so_far = _counts(campaign)
-    if _is_under_way(so_far):
+    if _is_under_way(campaign, so_far):
         campaign.progress = progress.sampled(campaign, so_far.done, at=clock.now())
         return
     # Somebody may be trying failed messages again: only under the row's lock is a count the last.
     db.session.refresh(campaign, with_for_update=True)
     so_far = _counts(campaign)
-    if campaign.status == CampaignStatus.SENDING and not _is_under_way(so_far):
+    if campaign.status == CampaignStatus.SENDING and not _is_under_way(campaign, so_far):
         _complete(campaign, so_far)
 
 
-def _is_under_way(so_far: Counts) -> bool:
-    return so_far.done < so_far.total or so_far.sending > 0
+def _is_under_way(campaign: Campaign, so_far: Counts) -> bool:
+    is_retried = campaign.retry_through is not None  # more of what failed will be pending again
+    return is_retried or so_far.done < so_far.total or so_far.sending > 0
 
 
 def _counts(campaign: Campaign) -> Counts:

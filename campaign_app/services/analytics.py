@@ -41,6 +41,7 @@ _WITHOUT_TEXTS = load_only(
     Campaign.left_out_suppressed,
     Campaign.final_counts,
     Campaign.progress,
+    Campaign.retry_through,
 )
 _OUTCOMES = text(
     """

@@ -26,7 +26,6 @@ from campaign_app.services import (
     audit,
     contents,
     pace,
-    progress,
     readiness,
     retry,
     transitions,
@@ -217,23 +216,12 @@ def cancel(workspace: HasId, campaign: Campaign, *, user: User) -> None:
 def retry_failed(workspace: HasId, campaign: Campaign, *, user: User) -> int:
     """Try the failed messages again; gives how many. Reopens a completed campaign.
 
-    Raises Conflict when every one of them went to an address that is suppressed by now.
+    Very many are made ready in the background: `campaign.retry_through` is set meanwhile. Raises
+    Conflict when nothing failed, or everything at addresses that are suppressed by now.
     """
-    if not progress.counts(workspace, [campaign])[campaign.id].failed:
-        return 0
     number = retry.retry_failed(workspace, campaign)
-    if not number:
-        raise Conflict("Every address that failed is suppressed by now: nobody is left to try.")
-    _record(workspace, campaign, "retried", user, f": {number:,} failed messages")
-    return number
-
-
-def send_unconfirmed_again(workspace: HasId, campaign: Campaign, *, user: User) -> int:
-    """Send the unconfirmed messages again, at the risk of a second copy; gives how many."""
-    if not progress.counts(workspace, [campaign])[campaign.id].unconfirmed:
-        return 0
-    number = retry.send_unconfirmed_again(workspace, campaign)
-    _record(workspace, campaign, "retried", user, f": {number:,} unconfirmed messages")
+    messages = "message" if number == 1 else "messages"
+    _record(workspace, campaign, "retried", user, f": {number:,} failed {messages}")
     return number
 
 

@@ -1,28 +1,43 @@
-"""Trying again by hand: failed messages, and unconfirmed ones whose fate somebody decides."""
+"""Trying failed messages again by hand.
+
+A few are made pending in the caller's transaction. Many are a matter for the background, some
+batches at a time: the campaign's row says from where to where, so that a restart loses nothing.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import text, update
+from sqlalchemy import select, text
 
 from campaign_app.extensions import db
 from campaign_app.lib.errors import Conflict
 from campaign_app.lib.tenancy import HasId
-from campaign_app.models.campaigns import Campaign, CampaignStatus
-from campaign_app.models.messages import MessageStatus
-from campaign_app.services import regroup
+from campaign_app.models.campaigns import Campaign
+from campaign_app.models.people import Workspace
+from campaign_app.services import progress, regroup, reopening
 
-CHUNK = 5_000
+AT_ONCE = 5_000
+"""More failed messages than this are made pending in the background."""
+STEP_BATCHES = 100
 
-# The batches' counts lead to the few messages; no index names a message's status.
+_LAST_BATCH = text(
+    "SELECT max(id) FROM batches WHERE workspace_id = :workspace AND campaign_id = :campaign"
+)
+# The batches' counts lead to the messages; no index names a message's status.
+_BATCHES = text(
+    """
+    SELECT id FROM batches
+    WHERE workspace_id = :workspace AND campaign_id = :campaign AND failed > 0
+      AND id > :from AND id <= :through
+    ORDER BY id LIMIT :most
+    """
+)
 _FIND = text(
     """
     SELECT m.id FROM messages m
-    JOIN batches b ON b.id = m.batch_id
-    WHERE b.campaign_id = :campaign AND b.workspace_id = :workspace AND m.status = :status
-      AND (b.failed > 0 OR b.unconfirmed > 0)
+    WHERE m.workspace_id = :workspace AND m.batch_id = ANY(:batches) AND m.status = 'failed'
       AND NOT EXISTS (SELECT FROM suppressions s
                       WHERE s.workspace_id = m.workspace_id AND s.email = m.address)
-    ORDER BY m.id LIMIT :most FOR UPDATE OF m SKIP LOCKED
+    ORDER BY m.id FOR UPDATE OF m
     """
 )
 
@@ -31,63 +46,65 @@ def retry_failed(workspace: HasId, campaign: Campaign) -> int:
     """Make the campaign's failed messages pending again, all tiers before them; gives how many.
 
     Those to suppressed addresses stay failed: they would only be skipped, and no report would tell
-    of their failure any more. Reopens a completed campaign. Raises Conflict for one that is not
-    started, was cancelled or has lost its sender.
+    of their failure any more. Of more than AT_ONCE only the first are done here, `retry_through`
+    tells so, and the number includes the suppressed. Reopens a completed campaign. Raises Conflict
+    when there is nothing to try, or for a campaign that cannot send.
     """
-    return _again(workspace, campaign, MessageStatus.FAILED)
+    reopening.hold_open(campaign)
+    if campaign.retry_through is not None:
+        raise Conflict(f"The failed messages of “{campaign.name}” are being tried again already.")
+    failed = progress.counts(workspace, [campaign])[campaign.id].failed
+    if not failed:
+        raise Conflict(f"Nothing failed in “{campaign.name}”: there is nothing to try again.")
+    values = {"workspace": workspace.id, "campaign": campaign.id}
+    campaign.retry_from, campaign.retry_through = 0, db.session.scalar(_LAST_BATCH, values)
+    moved = _until_some_move(workspace, campaign, all_of_them=failed <= AT_ONCE)
+    if not moved:
+        raise Conflict("Every address that failed is suppressed by now: nobody is left to try.")
+    reopening.recount(workspace, campaign)
+    return moved if campaign.retry_through is None else failed
 
 
-def send_unconfirmed_again(workspace: HasId, campaign: Campaign) -> int:
-    """Send the unconfirmed messages again, at the risk of a second copy; gives how many."""
-    return _again(workspace, campaign, MessageStatus.UNCONFIRMED)
+def go_on(campaign_id: int) -> bool:
+    """Make some more of the failed messages pending; tells whether there may be more of them.
+
+    False also while somebody else holds the campaign's row: the next round asks again. The caller
+    commits, and serves every workspace.
+    """
+    campaign = db.session.scalars(
+        select(Campaign)
+        .where(Campaign.id == campaign_id, Campaign.retry_through.is_not(None))
+        .with_for_update(skip_locked=True)
+        .execution_options(all_workspaces=True, populate_existing=True)
+    ).one_or_none()
+    if campaign is None:
+        return False
+    if campaign.status not in reopening.STATES or campaign.sender_id is None:
+        _end(campaign)
+        return False
+    _step(db.session.get_one(Workspace, campaign.workspace_id), campaign)
+    return campaign.retry_through is not None
 
 
-def _again(workspace: HasId, campaign: Campaign, status: MessageStatus) -> int:
-    _reopen(workspace, campaign)
+def _until_some_move(workspace: HasId, campaign: Campaign, *, all_of_them: bool) -> int:
     moved = 0
-    while True:
-        found = db.session.scalars(
-            _FIND,
-            {
-                "campaign": campaign.id,
-                "workspace": workspace.id,
-                "status": status.value,
-                "most": CHUNK,
-            },
-        ).all()
-        if not found:
-            return moved
-        moved += regroup.into_new_batches(found, afresh=True)
+    while campaign.retry_through is not None and (all_of_them or not moved):
+        moved += _step(workspace, campaign)
+    return moved
 
 
-def _reopen(workspace: HasId, campaign: Campaign) -> None:
-    open_states = (CampaignStatus.COMPLETED, CampaignStatus.SENDING, CampaignStatus.PAUSED)
-    won = db.session.scalar(
-        update(Campaign)
-        .where(
-            Campaign.workspace_id == workspace.id,
-            Campaign.id == campaign.id,
-            Campaign.status.in_(open_states),
-            Campaign.sender_id.is_not(None),
-        )
-        .values(final_counts=None, finished_at=None)
-        .returning(Campaign.id)
-    )
-    if won is None:
-        raise _refusal(campaign)
-    db.session.execute(
-        update(Campaign)
-        .where(
-            Campaign.workspace_id == workspace.id,
-            Campaign.id == campaign.id,
-            Campaign.status == CampaignStatus.COMPLETED,
-        )
-        .values(status=CampaignStatus.SENDING)
-    )
+def _step(workspace: HasId, campaign: Campaign) -> int:
+    """The failed messages of the next batches; gives how many moved."""
+    whose = {"workspace": workspace.id, "campaign": campaign.id}
+    span = {"from": campaign.retry_from, "through": campaign.retry_through}
+    batches = db.session.scalars(_BATCHES, whose | span | {"most": STEP_BATCHES}).all()
+    if len(batches) < STEP_BATCHES:
+        _end(campaign)
+    else:
+        campaign.retry_from = batches[-1]
+    found = {"workspace": workspace.id, "batches": list(batches)}
+    return regroup.into_new_batches(db.session.scalars(_FIND, found).all(), afresh=True)
 
 
-def _refusal(campaign: Campaign) -> Conflict:
-    db.session.refresh(campaign)
-    if campaign.sender_id is None:
-        return Conflict(f"The sender of “{campaign.name}” was deleted: nothing can be sent again.")
-    return Conflict(f"A {campaign.status} campaign has nothing to try again.")
+def _end(campaign: Campaign) -> None:
+    campaign.retry_from = campaign.retry_through = None

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
 
+from campaign_app.extensions import db
 from campaign_app.sending import plan, stopping, upkeep
 from campaign_app.sending.deliver import End, drain
+from campaign_app.services import retry
 from campaign_app.tasks import dispatch
 from campaign_app.tasks.queues import SENDING, ContextTask
 from campaign_app.tasks.workshop import worker_name, workshop
@@ -35,6 +37,16 @@ def plan_campaign(campaign_id: int) -> None:
     """
     if plan.plan(campaign_id) is not None:
         dispatch.ask_for_round()
+
+
+@shared_task(name="sending.retry_failed")
+def retry_failed(campaign_id: int) -> None:
+    """Make a campaign's failed messages pending, some at a time; a repeated task finds fewer."""
+    while retry.go_on(campaign_id) and not stopping.is_wanted():
+        db.session.commit()
+        dispatch.ask_for_round()
+    db.session.commit()
+    dispatch.ask_for_round()
 
 
 @worker_ready.connect

@@ -57,13 +57,6 @@ def retry_failed(campaign_id: int) -> Response:
     )
 
 
-@bp.post("/send-unconfirmed")
-def send_unconfirmed(campaign_id: int) -> Response:
-    """Send the unconfirmed messages again, at the risk of a second copy."""
-    said = "Unconfirmed messages sent again: {number:,}."
-    return _do(campaign_id, campaigns.send_unconfirmed_again, said)
-
-
 @bp.post("/rate")
 def rate(campaign_id: int) -> Response:
     """Another rate per minute; empty means none but the sender's."""

@@ -159,7 +159,11 @@ def test_a_pause_names_who_pressed_it_and_a_resume_forgets_it(alice: Person):
 
 def test_retrying_where_nothing_failed_leaves_a_completed_campaign_alone(alice: Person):
     campaign = factories.campaign(
-        alice.workspace, status=CampaignStatus.COMPLETED, final_counts={"total": 1, "sent": 1}
+        alice.workspace,
+        sender_id=factories.sender(alice.workspace).id,
+        status=CampaignStatus.COMPLETED,
+        final_counts={"total": 1, "sent": 1},
     )
-    assert campaigns.retry_failed(alice.workspace, campaign, user=alice.user) == 0
+    with pytest.raises(Conflict, match="Nothing failed"):
+        campaigns.retry_failed(alice.workspace, campaign, user=alice.user)
     assert campaign.status == CampaignStatus.COMPLETED
