@@ -46,15 +46,34 @@ def redact(
     return event
 
 
-def mask(line: str) -> str:
-    """A line without what its words and tracebacks may hold: log-ins, tokens, people's addresses.
+def mask(words: str) -> str:
+    """Words without what they may hold: log-ins, tokens, people's addresses.
 
     An address keeps its first letter and its domain, which tells the provider.
     """
     for sign, pattern in _MASKS:
-        if sign in line:
-            line = pattern.sub(rf"\1{HIDDEN}", line)
-    return line
+        if sign in words:
+            words = pattern.sub(rf"\1{HIDDEN}", words)
+    return words
+
+
+def mask_all(
+    _logger: object, _name: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Mask every text of an event, the traceback's as well."""
+    for key, value in event.items():
+        event[key] = _masked(value)
+    return event
+
+
+def _masked(value: Any) -> Any:  # noqa: ANN401  # whatever somebody logs
+    if value is None or isinstance(value, int | float):
+        return value
+    if isinstance(value, dict):
+        return {key: _masked(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(one) for one in value]
+    return mask(value if isinstance(value, str) else repr(value))
 
 
 SHARED: tuple[structlog.types.Processor, ...] = (
@@ -65,14 +84,6 @@ SHARED: tuple[structlog.types.Processor, ...] = (
     redact,
 )
 """What every line goes through, ours and other libraries'."""
-
-
-class Formatter(structlog.stdlib.ProcessorFormatter):
-    """Renders a line and masks what came out: no way leads past it, not even a traceback's."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The line as it is written."""
-        return mask(super().format(record))
 
 
 def configure(*, level: str, as_json: bool) -> None:
@@ -95,18 +106,16 @@ def configure(*, level: str, as_json: bool) -> None:
         logger.handlers, logger.propagate = [], True
 
 
-def formatter(*, as_json: bool) -> Formatter:
+def formatter(*, as_json: bool) -> structlog.stdlib.ProcessorFormatter:
     """What turns a record of any library into a line."""
     remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
-    return Formatter(
-        foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *SHARED],
-        processors=[remove_meta, *_renderers(as_json=as_json)],
+    renderer: structlog.types.Processor = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=False)
     )
-
-
-def _renderers(*, as_json: bool) -> list[structlog.types.Processor]:
-    if as_json:
-        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    # Plain: the pretty traceback prints local variables, and with them passwords.
-    plain = structlog.dev.plain_traceback
-    return [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plain)]
+    # Before the renderer, which may print local variables, and with them passwords.
+    traceback = structlog.processors.format_exc_info
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=SHARED, processors=[remove_meta, traceback, mask_all, renderer]
+    )

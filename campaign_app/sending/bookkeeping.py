@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from campaign_app.lib import metrics
 from campaign_app.models.senders import Sender
-from campaign_app.sending import caps, troubles
+from campaign_app.sending import brakes, caps, troubles
 from campaign_app.sending.caps import Counted
 from campaign_app.sending.claims import Claim
 from campaign_app.sending.results import record
@@ -28,12 +29,19 @@ def write_down(
     if judged.trouble and judged.outlives_connection:
         # Campaign and sender before messages and batches, as a person's click locks them.
         troubles.act_on(
-            judged.trouble, judged.words, sender_id=sender.id, campaign_id=claim.campaign_id
+            judged.trouble,
+            judged.words,
+            sender_id=sender.id,
+            campaign_id=claim.campaign_id,
+            just_sent=len(judged.sent),
         )
+    elif judged.sent and sender.brake_rate:
+        brakes.ease(sender)
     if counted:
         caps.settle(sender, counted, unused=judged.not_sent)
     for batch_id in record(claim.held, sent=judged.sent, others=judged.others):
         del claim.held[batch_id]
+    metrics.mails(judged.ends)
     workspace = troubles.Ref(claim.workspace_id)
     for message_id, words in judged.bounced.items():
         consent.bounce(workspace, addresses[message_id], reason=words)

@@ -29,6 +29,7 @@ from campaign_app.sending import (
 )
 from campaign_app.sending.claims import Claim, Turn
 from campaign_app.sending.composition import Letters, letters
+from campaign_app.sending.envelope import Envelope
 from campaign_app.sending.handover import TransportError
 from campaign_app.sending.leases import Lease, LeaseLostError, heartbeat
 from campaign_app.sending.line import Line
@@ -77,6 +78,7 @@ def drain(sender_id: int, *, workshop: Workshop, worker: str) -> End:
         heartbeat.forget(lease)
         run.line.close(keep_journal=run.in_doubt or run.end in (None, End.LOST))
     slots.release(lease)
+    run.line.tell(end)
     return end
 
 
@@ -283,11 +285,18 @@ class Drain:
             db.session.expunge(sender)
         self._commit()
 
+    def _ahead(self) -> Envelope | None:
+        """The envelope of the message after this window, if nothing but us decides on its turn."""
+        turn = self._claim and self._claim.ahead
+        if not turn or not self._letters or self._counted or self._pacer.is_pacing:
+            return None
+        return Envelope(turn.message_id, self._letters.mail_from, turn.address)
+
     def _hand_over(self, turns: list[Turn]) -> None:
         if self._letters is None:
             raise RuntimeError("A claim comes before a hand-over.")
         messages, failed = self._letters.write(turns)
-        result = self.line.hand_over(messages) if messages else None
+        result = self.line.hand_over(messages, ahead=self._ahead()) if messages else None
         outcomes, broken = (result.outcomes, result.broken) if result else ([], None)
         judged = judge(outcomes, {turn.message_id: turn for turn in turns}, broken)
         judged.others.extend(failed)

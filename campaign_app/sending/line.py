@@ -6,9 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 
+from campaign_app.lib import logs, metrics
+from campaign_app.lib.errors import CarillonError
 from campaign_app.models.senders import Sender
 from campaign_app.sending import journal_names, stopping
-from campaign_app.sending.handover import Outgoing, WindowResult
+from campaign_app.sending.envelope import Envelope
+from campaign_app.sending.handover import (
+    Fate,
+    Outcome,
+    Outgoing,
+    TransportError,
+    WindowResult,
+)
 from campaign_app.sending.leases import GuardedJournal, Lease
 from campaign_app.sending.throttle import WINDOW_SECONDS
 from campaign_app.sending.transport import Connection
@@ -20,6 +29,8 @@ BATCH = 50
 """Messages in a batch."""
 LONGEST_WINDOW = 5.0
 """Seconds after which a window that turns out slow begins no further message."""
+
+log = logs.get(__name__)
 
 
 class Line:
@@ -39,6 +50,8 @@ class Line:
         self.journal.clear()  # a fence is won once: what stands there is another database's
         self.journal.lease = lease
         self.window = FIRST_WINDOW
+        self._accepted = 0
+        self._began = monotonic()
 
     @property
     def name(self) -> str:
@@ -59,26 +72,46 @@ class Line:
         """Open a fresh connection. Raises TransportError, Unavailable."""
         self.hang_up()
         account = self._workshop.account(sender)
-        self._connection = Connection.open(
-            account, should_stop=stopping.is_wanted, timeouts=self._workshop.timeouts
-        )
+        try:
+            self._connection = Connection.open(
+                account, should_stop=stopping.is_wanted, timeouts=self._workshop.timeouts
+            )
+        except (TransportError, CarillonError):
+            metrics.connection(opened=False)
+            raise
+        metrics.connection(opened=True)
         self._room = sender.messages_per_connection
 
-    def hand_over(self, messages: Sequence[Outgoing]) -> WindowResult:
-        """Send a window; the connection must be open. A broken one is hung up."""
+    def hand_over(
+        self, messages: Sequence[Outgoing], *, ahead: Envelope | None = None
+    ) -> WindowResult:
+        """Send a window; the connection must be open. A broken one is hung up.
+
+        `ahead` is announced to the server with the last body where waiting for its answer would
+        take much of the connection's time. Nothing is sent when it was announced another message.
+        """
         if self._connection is None:
             raise RuntimeError("connect() comes before hand_over().")
+        if not self._connection.fits(messages[0]):
+            self.hang_up()
+            return WindowResult([Outcome(m.message_id, Fate.NOT_SENT) for m in messages])
+        is_slow = self.window < LARGEST_WINDOW and self._room > len(messages)
         began = monotonic()
         result = self._connection.send_window(
-            messages, journal=self.journal, seconds=LONGEST_WINDOW
+            messages,
+            journal=self.journal,
+            seconds=LONGEST_WINDOW,
+            ahead=ahead if is_slow else None,
         )
         self._room -= len(messages)
-        self._learn(len(messages), monotonic() - began)
+        self._learn(result, len(messages), monotonic() - began)
         if result.broken:
             self.hang_up()
         return result
 
-    def _learn(self, count: int, seconds: float) -> None:
+    def _learn(self, result: WindowResult, count: int, seconds: float) -> None:
+        self._accepted += sum(one.fate is Fate.ACCEPTED for one in result.outcomes)
+        metrics.window(messages=count, seconds=seconds)
         fits = int(count * WINDOW_SECONDS / max(seconds, 0.001))
         self.window = max(1, min(fits, self.window * 2, LARGEST_WINDOW))
 
@@ -87,6 +120,14 @@ class Line:
         if self._connection:
             self._connection.close()
             self._connection = None
+
+    def tell(self, end: str) -> None:
+        """Say what the drain came to; one that handed nothing over says it softly."""
+        seconds = max(0.001, monotonic() - self._began)
+        figures = {"seconds": round(seconds, 1), "per_second": round(self._accepted / seconds)}
+        write = log.info if self._accepted else log.debug
+        write("drain ended", end=end, sent=self._accepted, **figures)
+        metrics.drain(end)
 
     def close(self, *, keep_journal: bool) -> None:
         """End: hang up, and delete the journal unless a recovery will want to read it."""

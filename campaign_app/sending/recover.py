@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Row, text
 
 from campaign_app.extensions import db
-from campaign_app.lib import logs
+from campaign_app.lib import logs, metrics
 from campaign_app.models.messages import MessageStatus
 from campaign_app.sending import journal, journal_names
 from campaign_app.sending.claims import Turn
@@ -101,8 +101,10 @@ def take_back(journals: Path, *, campaign_id: int | None = None, own: bool = Fal
     found = Recovered()
     for batch in db.session.execute(_TAKE, values).all():
         _take(journals, batch, found)
-        log.warning("lease taken back", batch=batch.id, campaign=batch.campaign_id)
+        ids = {"batch": batch.id, "campaign": batch.campaign_id}
+        log.warning("lease taken back", **ids, workspace=batch.workspace_id)
     db.session.commit()
+    metrics.leases_taken_back(found.batches)
     return found
 
 
@@ -144,6 +146,7 @@ def turns_of(rows: Iterable[Row[Any]]) -> dict[int, Turn]:
 def finish(held: Mapping[int, int], judged: Judgement) -> None:
     """Write what was judged into batches that are ours; what is left of them may be sent."""
     finished = record(held, sent=judged.sent, others=judged.others)
+    metrics.mails(judged.ends)
     for batch_id in held.keys() - set(finished):
         db.session.execute(_FREE, {"batch": batch_id, "fence": held[batch_id]})
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy import text
 
 from campaign_app.extensions import db
+from campaign_app.lib import logs, metrics
+from campaign_app.sending import brakes
 from campaign_app.sending.replies import Action, Verdict
 from campaign_app.services import audit
 
@@ -44,6 +46,9 @@ _PAUSE = text(
 )
 
 
+log = logs.get(__name__)
+
+
 @dataclass(frozen=True, slots=True)
 class Ref:
     """A workspace, by its id alone."""
@@ -51,22 +56,28 @@ class Ref:
     id: int
 
 
-def act_on(verdict: Verdict, words: str, *, sender_id: int, campaign_id: int) -> None:
+def act_on(
+    verdict: Verdict, words: str, *, sender_id: int, campaign_id: int, just_sent: int = 0
+) -> None:
     """Cool or stop the sender, or pause the campaign; the caller commits.
 
-    A connection that cannot be had cools the sender, too.
+    A connection that cannot be had cools the sender, too. One that is told to slow down rests, and
+    goes on slower: `just_sent` of its messages were taken and are not written down yet.
     """
     if verdict.action == Action.STOP:
         stop(sender_id, words)
     elif verdict.action == Action.PAUSE:
         pause(campaign_id, words)
-    else:
-        cool(sender_id, words, seconds=verdict.wait_seconds)
+    elif cool(sender_id, words, seconds=verdict.wait_seconds) and brakes.asks_for_less(verdict):
+        brakes.slow_down(sender_id, words, just_sent=just_sent)
 
 
-def cool(sender_id: int, words: str, *, seconds: float | None = None) -> None:
-    """Let the sender rest as long as its server said, else by the tiers. Nothing fails by it."""
-    db.session.execute(
+def cool(sender_id: int, words: str, *, seconds: float | None = None) -> bool:
+    """Let the sender rest as long as its server said, else by the tiers. Nothing fails by it.
+
+    False when it rests already: its connections are all told the same.
+    """
+    row = db.session.execute(
         _COOL,
         {
             "sender": sender_id,
@@ -75,7 +86,13 @@ def cool(sender_id: int, words: str, *, seconds: float | None = None) -> None:
             "tiers": list(COOLING_TIERS),
             "last": len(COOLING_TIERS),
         },
-    )
+    ).one_or_none()
+    if row:
+        log.warning(
+            "sender cooled", sender=sender_id, workspace=row.workspace_id, told=seconds, words=words
+        )
+        metrics.sender_trouble("cooled")
+    return row is not None
 
 
 def stop(sender_id: int, words: str) -> None:
@@ -84,6 +101,7 @@ def stop(sender_id: int, words: str) -> None:
     if row:
         summary = f"The sender “{row.name}” was stopped: {words}"
         audit.record(Ref(row.workspace_id), "sender.stopped", summary, subject_id=sender_id)
+        metrics.sender_trouble("stopped")
 
 
 def pause(campaign_id: int, words: str) -> None:

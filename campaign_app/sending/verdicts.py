@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -40,6 +41,13 @@ class Judgement:
     trouble: Verdict | None = None
     words: str = ""
     not_sent: int = 0
+
+    @property
+    def ends(self) -> Counter[str]:
+        """How many messages came to each end; those that are given back came to none."""
+        ends = Counter(result.status.value for result in self.others)
+        del ends[MessageStatus.PENDING]
+        return ends + Counter(sent=len(self.sent))
 
     @property
     def outlives_connection(self) -> bool:

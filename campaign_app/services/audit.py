@@ -5,9 +5,12 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from campaign_app.extensions import db
+from campaign_app.lib import logs, metrics
 from campaign_app.lib.tenancy import HasId, owned_by
 from campaign_app.models.audit import AuditEntry
 from campaign_app.models.people import User
+
+log = logs.get(__name__)
 
 
 def record(
@@ -19,10 +22,14 @@ def record(
     subject_id: int | None = None,
 ) -> None:
     """Write a line of the log; `user` None means that Carillon itself acted."""
+    who = user.id if user else None
+    # The summary stays out of the process's own log: it has people's names and servers' words.
+    log.info(action, workspace=workspace.id, subject=subject_id, user=who)
+    metrics.activity(action)
     db.session.add(
         AuditEntry(
             workspace_id=workspace.id,
-            user_id=user.id if user else None,
+            user_id=who,
             action=action,
             subject_id=subject_id,
             summary=summary,

@@ -1,0 +1,76 @@
+"""Real processes of the Procfile: their signs of life, their figures, their logs."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from campaign_app.extensions import redis
+from campaign_app.services.health import GONE_AFTER
+from tests import signs
+from tests.stack.workers import Workers, workers
+
+pytestmark = pytest.mark.stack
+
+PATIENCE = 40.0
+
+
+@pytest.fixture
+def stack(live_app: Flask, tmp_path: Path) -> Iterator[Workers]:
+    config = replace(live_app.extensions["carillon_config"], log_json=True, log_level="INFO")
+    with workers(config, tmp_path) as running:
+        wait_for(lambda: not missing(live_app), running)
+        yield running
+
+
+def missing(app: Flask) -> list[str]:
+    return app.test_client().get("/readyz").json["missing"]
+
+
+def wait_for(is_true: Callable[[], bool], stack: Workers) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not is_true():
+        assert time.monotonic() < deadline, stack.logs()
+        time.sleep(0.2)
+
+
+def let_pass_what_a_part_may_be_silent() -> None:
+    for part, seconds in GONE_AFTER.items():
+        signs.let_pass(seconds + 1, part=part)
+
+
+def test_whoever_is_killed_is_missed_and_nobody_else(live_app: Flask, stack: Workers):
+    redis.client.flushall()
+    wait_for(lambda: not missing(live_app), stack)
+    for name in ("sending-1", "jobs"):
+        stack.kill(name, signal.SIGKILL)
+    let_pass_what_a_part_may_be_silent()
+    wait_for(lambda: missing(live_app) == ["sending", "jobs"], stack)
+    stack.kill("beat", signal.SIGKILL)
+    signs.let_pass(GONE_AFTER["beat"] + 1, part="beat")
+    assert missing(live_app) == ["beat", "sending", "jobs"]
+    stack.start("sending", number=2)
+    stack.start("jobs")
+    wait_for(lambda: missing(live_app) == ["beat"], stack)
+
+
+def test_every_line_of_every_process_is_json(live_app: Flask, stack: Workers):
+    live_app.extensions["celery"].send_task("dispatch.tick", args=("nonsense", "too many"))
+    log = stack.folder / "dispatch.log"
+    wait_for(lambda: "TypeError" in log.read_text(), stack)
+    lines = [
+        json.loads(line)
+        for path in stack.folder.glob("*.log")
+        for line in path.read_text().splitlines()
+    ]
+    assert {"event", "level", "logger", "timestamp"} <= set.intersection(*map(set, lines))
+    failure = next(line for line in lines if "exception" in line)
+    assert failure["level"] == "error"
+    assert "TypeError" in failure["exception"]
