@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Text, cast, func
@@ -22,3 +22,14 @@ def any_text(texts: Collection[str]) -> ColumnElement[Any]:
 def rows_of(texts: Collection[str]) -> ColumnElement[str]:
     """A column of the texts, one to a row, for an INSERT … SELECT."""
     return func.unnest(cast(list(texts), ARRAY(Text)))
+
+
+def literal(numbers: Iterable[float]) -> str:
+    """The numbers as PostgreSQL spells an array: for thousands, a tenth of a list's time."""
+    return f"{{{','.join(map(str, numbers))}}}"
+
+
+def text_literal(texts: Iterable[str]) -> str:
+    """The texts as PostgreSQL spells an array. It keeps no zero bytes, so they are left out."""
+    escaped = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
+    return ("{" + ",".join(f'"{text}"' for text in escaped) + "}").replace("\0", "")

@@ -46,6 +46,7 @@ class Instruments:
         self.senders = _counter("sender_troubles", "Senders cooled or stopped.", "kind")
         self.activity = _counter("activity", "Lines of the workspaces' activity logs.", "action")
         self.hits = _counter("hits_written", "Opens and clicks written down.")
+        self.hits_lost = _counter("hits_lost", "Opens and clicks that found no room in memory.")
         self.hits_buffered = Gauge(
             "carillon_hits_buffered",
             "Opens and clicks in memory, not written down yet.",
@@ -151,6 +152,11 @@ def hits(*, written: int, buffered: int) -> None:
     """Opens and clicks were written down; so many came in meanwhile."""
     _kept.instruments.hits.inc(written)
     _kept.instruments.hits_buffered.set(buffered)
+
+
+def hits_lost(count: int) -> None:
+    """Opens and clicks found no room while the database was away."""
+    _kept.instruments.hits_lost.inc(count)
 
 
 def import_rows(outcomes: Iterable[tuple[str, int]]) -> None:

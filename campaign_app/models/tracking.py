@@ -11,7 +11,10 @@ from campaign_app.models.columns import Big, BigId, Created, When, WorkspaceId, 
 
 
 class OpenEvent(Owned, Base):
-    """One load of the pixel. `machine_reason` is empty for a person. No foreign keys."""
+    """A load of the pixel, or the same one several times within a second. No foreign keys.
+
+    `machine_reason` is empty for a person.
+    """
 
     __tablename__ = "open_events"
     __table_args__ = (Index("ix_open_events_message_id", "message_id"),)
@@ -23,11 +26,15 @@ class OpenEvent(Owned, Base):
     machine_reason: Mapped[str] = mapped_column(Text, default="", server_default="")
     user_agent: Mapped[str] = mapped_column(Text, default="", server_default="")
     ip: Mapped[str] = mapped_column(Text, default="", server_default="")
+    times: Mapped[int] = mapped_column(default=1, server_default="1")
     created_at: Mapped[Created]
 
 
 class ClickEvent(Owned, Base):
-    """One visit to a redirected link. `machine_reason` is empty for a person. No foreign keys."""
+    """A visit to a redirected link, or the same one several times within a second.
+
+    `machine_reason` is empty for a person. No foreign keys.
+    """
 
     __tablename__ = "click_events"
     __table_args__ = (Index("ix_click_events_message_id", "message_id"),)
@@ -40,6 +47,7 @@ class ClickEvent(Owned, Base):
     machine_reason: Mapped[str] = mapped_column(Text, default="", server_default="")
     user_agent: Mapped[str] = mapped_column(Text, default="", server_default="")
     ip: Mapped[str] = mapped_column(Text, default="", server_default="")
+    times: Mapped[int] = mapped_column(default=1, server_default="1")
     created_at: Mapped[Created]
 
 

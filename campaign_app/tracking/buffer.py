@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 
-from campaign_app.lib import logs
+from campaign_app.lib import logs, metrics
 from campaign_app.tracking.events import Hit
 
 FLUSH_SECONDS = 0.5
 LARGEST_WRITE = 5_000
 MOST_KEPT = 500_000
-"""While the database is away, about 100 MB; then the oldest hits are lost, and it is logged."""
+"""While the database is away, about 150 MB; then the oldest hits are lost: counted and logged."""
+CLOSE_SECONDS = 10
+"""How long an ending process tries to bring its last hits into the database."""
 
 log = logs.get(__name__)
 
@@ -24,39 +27,58 @@ class Buffer:
     loses the hits of its last half second.
     """
 
-    def __init__(self, write: Callable[[list[Hit]], None]) -> None:
+    def __init__(self, write: Callable[[list[Hit]], None], *, most_kept: int = MOST_KEPT) -> None:
         self._write = write
-        self._hits: deque[Hit] = deque(maxlen=MOST_KEPT)
-        self._lock = threading.Lock()
+        self._hits: deque[Hit] = deque(maxlen=most_kept)
+        self._in_hand: list[Hit] = []
+        self._lost = 0
+        self._adding = threading.Lock()
         self._writing = threading.Lock()
         self._thread: threading.Thread | None = None
         self._ended = threading.Event()
 
+    def __len__(self) -> int:
+        """How many hits are not written yet."""
+        return len(self._in_hand) + len(self._hits)
+
     def add(self, hit: Hit) -> None:
-        """Keep a hit for the next write."""
-        self._hits.append(hit)  # appending to a deque is atomic
+        """Keep a hit for the next write. When there are too many, the oldest is lost."""
+        with self._adding:
+            if len(self._hits) == self._hits.maxlen:
+                self._lost += 1
+            self._hits.append(hit)
         if self._thread is None:
             self._start()
 
     def flush(self) -> None:
-        """Write everything gathered so far, now."""
+        """Write everything gathered so far, now. What cannot be written is kept."""
         with self._writing:
-            while self._hits:
-                count = min(len(self._hits), LARGEST_WRITE)
-                hits = [self._hits.popleft() for _ in range(count)]
-                try:
-                    self._write(hits)
-                except Exception:
-                    self._hits.extendleft(reversed(hits))
-                    raise
+            self._tell_lost()
+            while self._take():
+                self._write(self._in_hand)
+                metrics.hits(written=len(self._in_hand), buffered=len(self._hits))
+                self._in_hand = []
 
     def close(self) -> None:
-        """Write what is left and end the thread."""
+        """Write what is left and end the thread; after ten seconds in vain, log the loss."""
         self._ended.set()
-        self._flush_or_log()
+        deadline = time.monotonic() + CLOSE_SECONDS
+        while not self._flush_or_log():
+            if time.monotonic() > deadline:
+                log.error("hits are lost: the process ends without its database", lost=len(self))
+                return
+            time.sleep(FLUSH_SECONDS)
+
+    def _take(self) -> bool:
+        """Have hits in hand: those of a write that failed, or else the oldest that wait."""
+        if not self._in_hand:
+            with self._adding:
+                count = min(len(self._hits), LARGEST_WRITE)
+                self._in_hand = [self._hits.popleft() for _ in range(count)]
+        return bool(self._in_hand)
 
     def _start(self) -> None:
-        with self._lock:
+        with self._adding:
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._run, name="tracking-buffer", daemon=True
@@ -67,8 +89,17 @@ class Buffer:
         while not self._ended.wait(FLUSH_SECONDS):
             self._flush_or_log()
 
-    def _flush_or_log(self) -> None:
+    def _flush_or_log(self) -> bool:
         try:
             self.flush()
         except Exception:  # the thread must outlive whatever the database does
-            log.exception("hits not written yet", waiting=len(self._hits))
+            log.exception("hits not written yet", waiting=len(self))
+            return False
+        return True
+
+    def _tell_lost(self) -> None:
+        with self._adding:
+            lost, self._lost = self._lost, 0
+        if lost:
+            metrics.hits_lost(lost)
+            log.error("the oldest hits are lost: too many wait for the database", lost=lost)

@@ -2,71 +2,105 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, text
 
 from campaign_app.extensions import db
+from campaign_app.lib import arrays
 from campaign_app.tracking import machines
-from campaign_app.tracking.events import Hit
+from campaign_app.tracking.events import UNKNOWN_LINK, Hit
 
 BUCKET_SECONDS = 300
+LONGEST_AGENT = 300
+"""Characters that are kept of a program's name for itself."""
 
-_MESSAGES = text(
+# In the order of their ids, so that two writers never wait for each other. Whoever was opened
+# before and clicks nothing now changes no more, and needs no lock.
+_LOCK = text(
     """
-    SELECT id, workspace_id, campaign_id, sent_at, opened_at, clicked_at
-    FROM messages WHERE id = ANY(:ids) ORDER BY id FOR UPDATE
-    """
-)
-_OPENS = text(
-    """
-    INSERT INTO open_events
-        (workspace_id, campaign_id, message_id, machine_reason, user_agent, ip, created_at)
-    SELECT m.workspace_id, m.campaign_id, m.id, e.reason, e.agent, e.ip, e.at
-    FROM unnest(CAST(:ids AS bigint[]), CAST(:reasons AS text[]), CAST(:agents AS text[]),
-                CAST(:ips AS text[]), CAST(:ats AS timestamptz[])) AS e(id, reason, agent, ip, at)
-    JOIN messages m ON m.id = e.id
+    SELECT count(*) FROM (
+        SELECT id FROM messages
+        WHERE id = ANY(CAST(:ids AS bigint[]))
+          AND (opened_at IS NULL OR id = ANY(CAST(:clicked AS bigint[])))
+        ORDER BY id FOR NO KEY UPDATE) AS locked
     """
 )
-_CLICKS = text(
+# All of it in one statement: nothing is read into Python but a row for each campaign's bucket.
+_WRITE = text(
     """
-    INSERT INTO click_events (workspace_id, campaign_id, message_id, link_number, machine_reason,
-                              user_agent, ip, created_at)
-    SELECT m.workspace_id, m.campaign_id, m.id, e.link, e.reason, e.agent, e.ip, e.at
-    FROM unnest(CAST(:ids AS bigint[]), CAST(:reasons AS text[]), CAST(:agents AS text[]),
-                CAST(:ips AS text[]), CAST(:ats AS timestamptz[]), CAST(:links AS int[]))
-         AS e(id, reason, agent, ip, at, link)
-    JOIN messages m ON m.id = e.id
-    """
-)
-_FIRSTS = text(
-    """
-    UPDATE messages m
-    SET opened_at = COALESCE(m.opened_at, f.opened_at),
-        clicked_at = COALESCE(m.clicked_at, f.clicked_at)
-    FROM unnest(CAST(:ids AS bigint[]), CAST(:opens AS timestamptz[]),
-                CAST(:clicks AS timestamptz[])) AS f(id, opened_at, clicked_at)
-    WHERE m.id = f.id
-    """
-)
-_LINKS = text(
-    """
-    UPDATE links l
-    SET clicks = l.clicks + c.clicks, unique_clicks = l.unique_clicks + c.firsts
-    FROM (
-        SELECT v.campaign_id, v.link, count(*) AS clicks,
-               count(DISTINCT v.message_id) FILTER (WHERE NOT EXISTS (
+    WITH hit AS MATERIALIZED (
+        SELECT m.id, m.workspace_id, m.campaign_id, m.opened_at, m.clicked_at,
+               e.link, to_timestamp(e.at) AS at, e.times, e.agent, e.ip,
+               CASE WHEN e.reason <> '' THEN e.reason
+                    WHEN m.sent_at IS NULL OR to_timestamp(e.at) < m.sent_at + :too_soon
+                    THEN 'too soon'
+                    WHEN e.scanned THEN 'every link'
+                    ELSE '' END AS reason
+        FROM unnest(CAST(:messages AS bigint[]), CAST(:links AS int[]), CAST(:ats AS float8[]),
+                    CAST(:times AS int[]), CAST(:reasons AS text[]), CAST(:scanned AS bool[]),
+                    CAST(:agents AS text[]), CAST(:ips AS text[]))
+             AS e(message, link, at, times, reason, scanned, agent, ip)
+        JOIN messages m ON m.id = e.message
+    ), opens AS (
+        INSERT INTO open_events (workspace_id, campaign_id, message_id, machine_reason,
+                                 user_agent, ip, times, created_at)
+        SELECT workspace_id, campaign_id, id, reason, agent, ip, times, at
+        FROM hit WHERE link = 0
+    ), clicks AS (
+        INSERT INTO click_events (workspace_id, campaign_id, message_id, link_number,
+                                  machine_reason, user_agent, ip, times, created_at)
+        SELECT workspace_id, campaign_id, id, link, reason, agent, ip, times, at
+        FROM hit WHERE link > 0
+    ), first AS (
+        SELECT id, workspace_id, campaign_id,
+               min(at) FILTER (WHERE opened_at IS NULL) AS opened_at,
+               min(at) FILTER (WHERE clicked_at IS NULL AND link > 0) AS clicked_at
+        FROM hit
+        WHERE reason = '' AND (opened_at IS NULL OR (clicked_at IS NULL AND link > 0))
+        GROUP BY id, workspace_id, campaign_id
+    ), noted AS (
+        UPDATE messages m
+        SET opened_at = COALESCE(m.opened_at, f.opened_at),
+            clicked_at = COALESCE(m.clicked_at, f.clicked_at)
+        FROM first f WHERE m.id = f.id
+    ), visited AS (
+        SELECT v.campaign_id, v.link, sum(v.times) AS clicks,
+               count(DISTINCT v.id) FILTER (WHERE NOT EXISTS (
                    SELECT 1 FROM click_events e
-                   WHERE e.message_id = v.message_id AND e.link_number = v.link
+                   WHERE e.message_id = v.id AND e.link_number = v.link
                      AND e.machine_reason = '')) AS firsts
-        FROM unnest(CAST(:campaigns AS bigint[]), CAST(:messages AS bigint[]),
-                    CAST(:links AS int[])) AS v(campaign_id, message_id, link)
-        GROUP BY v.campaign_id, v.link) AS c
-    WHERE l.campaign_id = c.campaign_id AND l.number = c.link
+        FROM hit v WHERE v.link > 0 AND v.reason = ''
+        GROUP BY v.campaign_id, v.link
+    ), followed AS (
+        UPDATE links l
+        SET clicks = l.clicks + v.clicks, unique_clicks = l.unique_clicks + v.firsts
+        FROM (SELECT own.id, visited.clicks, visited.firsts
+              FROM visited
+              JOIN links own ON own.campaign_id = visited.campaign_id AND own.number = visited.link
+              ORDER BY own.id FOR NO KEY UPDATE OF own) AS v
+        WHERE l.id = v.id
+    ), counted AS (
+        SELECT workspace_id, campaign_id, at,
+               times * (link = 0 AND reason = '')::int AS opens, 0 AS unique_opens,
+               times * (link = 0 AND reason <> '')::int AS machine_opens,
+               times * (link > 0 AND reason = '')::int AS clicks, 0 AS unique_clicks,
+               times * (link > 0 AND reason <> '')::int AS machine_clicks
+        FROM hit
+        UNION ALL
+        SELECT workspace_id, campaign_id, opened_at, 0, 1, 0, 0, 0, 0
+        FROM first WHERE opened_at IS NOT NULL
+        UNION ALL
+        SELECT workspace_id, campaign_id, clicked_at, 0, 0, 0, 0, 1, 0
+        FROM first WHERE clicked_at IS NOT NULL
+    )
+    SELECT workspace_id, campaign_id, date_bin(:bucket, at, to_timestamp(0)) AS bucket,
+           sum(opens) AS opens, sum(unique_opens) AS unique_opens,
+           sum(machine_opens) AS machine_opens, sum(clicks) AS clicks,
+           sum(unique_clicks) AS unique_clicks, sum(machine_clicks) AS machine_clicks
+    FROM counted GROUP BY 1, 2, 3
     """
 )
 _BUCKETS = text(
@@ -100,101 +134,71 @@ COUNTED = (
 )
 
 Bucket = tuple[int, int, datetime]
-Message = Row[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A hit with its message and the verdict on who made it."""
-
-    hit: Hit
-    message: Message
-    machine_reason: str
+Same = tuple[int, int, str, str, str, int]
+"""Message, link, reason, user agent, address and second: what makes two hits the same."""
 
 
 def write(hits: Sequence[Hit]) -> None:
-    """Write hits down in one transaction and commit; those of unknown messages are left out."""
-    ids = sorted({hit.message_id for hit in hits})
-    messages = {row.id: row for row in db.session.execute(_MESSAGES, {"ids": ids})}
-    judged = _judge(hits, messages)
-    people = [one for one in judged if not one.machine_reason]
-    _count_links([one for one in people if one.hit.is_click])
-    _insert(_OPENS, [one for one in judged if not one.hit.is_click])
-    _insert(_CLICKS, [one for one in judged if one.hit.is_click])
-    counts = _note_firsts(people)
-    for one in judged:
-        kind = "clicks" if one.hit.is_click else "opens"
-        counts[_bucket(one)][f"machine_{kind}" if one.machine_reason else kind] += 1
-    _add_to_buckets(counts)
+    """Write hits down in one transaction and commit; those of unknown messages are left out.
+
+    The same program's hits on one thing within one second become one event with their number;
+    every count counts each of them.
+    """
+    seen = sorted(_gather(hits).items())  # by message: neighbours share the index's pages
+    messages = [same[0] for same, _ in seen]
+    clicked = [same[0] for same, _ in seen if same[1] != UNKNOWN_LINK]
+    locked = {"ids": arrays.literal(messages), "clicked": arrays.literal(clicked)}
+    db.session.execute(_LOCK, locked)
+    rows = db.session.execute(_WRITE, _columns(seen, scanned=machines.scanned_messages(hits)))
+    _add_to_buckets(_counts(rows))
     db.session.commit()
 
 
 def count_unsubscribe(*, workspace_id: int, campaign_id: int, at: datetime) -> None:
     """Count an opt-out for the campaign's charts; the caller commits."""
-    counts = _no_counts()
-    counts[(workspace_id, campaign_id, _bucket_of(at))]["unsubscribes"] = 1
-    _add_to_buckets(counts)
+    bucket = datetime.fromtimestamp(at.timestamp() // BUCKET_SECONDS * BUCKET_SECONDS, at.tzinfo)
+    counts = dict.fromkeys(COUNTED, 0) | {"unsubscribes": 1}
+    _add_to_buckets({(workspace_id, campaign_id, bucket): counts})
 
 
-def _judge(hits: Sequence[Hit], messages: dict[int, Message]) -> list[Judged]:
-    scanned = machines.scanned_messages(hits)
-    judged = []
-    for hit in hits:
-        message = messages.get(hit.message_id)
-        if message is not None:
-            ago = hit.at - message.sent_at if message.sent_at else None
-            why = machines.reason(hit, sent_at_ago=ago, scanned=hit.message_id in scanned)
-            judged.append(Judged(hit, message, why))
-    return judged
+def _gather(hits: Sequence[Hit]) -> dict[Same, list[float]]:
+    """When each was first seen, in seconds since 1970, and how often."""
+    seen: dict[Same, list[float]] = {}
+    for message_id, seen_at, method, agent, ip, link in hits:
+        at = seen_at.timestamp()
+        reason = machines.reason(method, agent, is_click=link != UNKNOWN_LINK)
+        same = (message_id, link, reason, agent[:LONGEST_AGENT], ip, int(at))
+        known = seen.get(same)
+        if known is None:
+            seen[same] = [at, 1]
+        else:
+            known[1] += 1
+    return seen
 
 
-def _insert(statement: Any, judged: Sequence[Judged]) -> None:  # noqa: ANN401  a TextClause
-    if not judged:
-        return
-    values = {
-        "ids": [one.hit.message_id for one in judged],
-        "reasons": [one.machine_reason for one in judged],
-        "agents": [one.hit.user_agent[:300] for one in judged],
-        "ips": [one.hit.ip for one in judged],
-        "ats": [one.hit.at for one in judged],
+def _columns(seen: Sequence[tuple[Same, list[float]]], *, scanned: set[int]) -> dict[str, Any]:
+    messages, links, reasons, agents, ips, _ = zip(*(same for same, _ in seen), strict=True)
+    ats, times = zip(*(known for _, known in seen), strict=True)
+    return {
+        "too_soon": machines.TOO_SOON,
+        "bucket": timedelta(seconds=BUCKET_SECONDS),
+        "messages": arrays.literal(messages),
+        "links": arrays.literal(links),
+        "ats": arrays.literal(ats),
+        "times": arrays.literal(times),
+        "reasons": arrays.text_literal(reasons),
+        "scanned": arrays.literal(message in scanned for message in messages),
+        "agents": arrays.text_literal(agents),
+        "ips": arrays.text_literal(ips),
     }
-    if statement is _CLICKS:
-        values["links"] = [one.hit.link_number for one in judged]
-    db.session.execute(statement, values)
 
 
-def _note_firsts(people: Iterable[Judged]) -> dict[Bucket, dict[str, int]]:
-    """Note first opens and clicks. A click is an open, too: images may be blocked."""
-    counts = _no_counts()
-    opened: dict[int, datetime] = {}
-    clicked: dict[int, datetime] = {}
-    for one in people:
-        message_id = one.hit.message_id
-        if one.message.opened_at is None and message_id not in opened:
-            opened[message_id] = one.hit.at
-            counts[_bucket(one)]["unique_opens"] += 1
-        if one.hit.is_click and one.message.clicked_at is None and message_id not in clicked:
-            clicked[message_id] = one.hit.at
-            counts[_bucket(one)]["unique_clicks"] += 1
-    ids = sorted(opened.keys() | clicked.keys())
-    if ids:
-        values = {
-            "ids": ids,
-            "opens": [opened.get(message_id) for message_id in ids],
-            "clicks": [clicked.get(message_id) for message_id in ids],
-        }
-        db.session.execute(_FIRSTS, values)
-    return counts
-
-
-def _count_links(clicks: Sequence[Judged]) -> None:
-    if clicks:
-        values = {
-            "campaigns": [one.message.campaign_id for one in clicks],
-            "messages": [one.hit.message_id for one in clicks],
-            "links": [one.hit.link_number for one in clicks],
-        }
-        db.session.execute(_LINKS, values)
+def _counts(rows: Iterable[Row[Any]]) -> dict[Bucket, dict[str, int]]:
+    nobody = {"unsubscribes": 0}
+    return {
+        (row.workspace_id, row.campaign_id, row.bucket): dict(row._mapping) | nobody  # noqa: SLF001
+        for row in rows
+    }
 
 
 def _add_to_buckets(counts: dict[Bucket, dict[str, int]]) -> None:
@@ -208,15 +212,3 @@ def _add_to_buckets(counts: dict[Bucket, dict[str, int]]) -> None:
     }
     values |= {name: [counts[key][name] for key in keys] for name in COUNTED}
     db.session.execute(_BUCKETS, values)
-
-
-def _no_counts() -> dict[Bucket, dict[str, int]]:
-    return defaultdict(lambda: dict.fromkeys(COUNTED, 0))
-
-
-def _bucket(one: Judged) -> Bucket:
-    return one.message.workspace_id, one.message.campaign_id, _bucket_of(one.hit.at)
-
-
-def _bucket_of(at: datetime) -> datetime:
-    return datetime.fromtimestamp(at.timestamp() // BUCKET_SECONDS * BUCKET_SECONDS, at.tzinfo)

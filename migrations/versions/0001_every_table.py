@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("machine_reason", sa.Text(), server_default="", nullable=False),
         sa.Column("user_agent", sa.Text(), server_default="", nullable=False),
         sa.Column("ip", sa.Text(), server_default="", nullable=False),
+        sa.Column("times", sa.Integer(), server_default="1", nullable=False),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -129,6 +130,7 @@ def upgrade() -> None:
         sa.Column("machine_reason", sa.Text(), server_default="", nullable=False),
         sa.Column("user_agent", sa.Text(), server_default="", nullable=False),
         sa.Column("ip", sa.Text(), server_default="", nullable=False),
+        sa.Column("times", sa.Integer(), server_default="1", nullable=False),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -547,6 +549,11 @@ def upgrade() -> None:
         sa.Column("cooling_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("cooling_tier", sa.Integer(), server_default="0", nullable=False),
         sa.Column("state_reason", sa.Text(), server_default="", nullable=False),
+        sa.Column("brake_rate", sa.Float(), nullable=True),
+        sa.Column("brake_from", sa.Float(), nullable=True),
+        sa.Column("brake_reason", sa.Text(), server_default="", nullable=False),
+        sa.Column("braked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("brake_raised_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -907,6 +914,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'sending'"),
     )
     op.create_index(
+        "ix_batches_moving",
+        "batches",
+        ["workspace_id", "campaign_id"],
+        unique=False,
+        postgresql_where=sa.text("finished_at IS NULL AND fence > 0"),
+    )
+    op.create_index(
         "ix_batches_open",
         "batches",
         ["sender_id", "state", "not_before", "id"],
@@ -1010,6 +1024,11 @@ def downgrade() -> None:
         "ix_batches_unconfirmed",
         table_name="batches",
         postgresql_where=sa.text("unconfirmed > 0"),
+    )
+    op.drop_index(
+        "ix_batches_moving",
+        table_name="batches",
+        postgresql_where=sa.text("finished_at IS NULL AND fence > 0"),
     )
     op.drop_index(
         "ix_batches_open", table_name="batches", postgresql_where=sa.text("state <> 'done'")
