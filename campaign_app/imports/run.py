@@ -25,7 +25,7 @@ from campaign_app.imports.dialects import Dialect
 from campaign_app.imports.prepare import Batch, Preparer
 from campaign_app.imports.readers import Rows, open_rows
 from campaign_app.imports.rejects import RejectsFile
-from campaign_app.lib import logs, tenancy
+from campaign_app.lib import logs, metrics, tenancy
 from campaign_app.lib.clock import now
 from campaign_app.lib.errors import CarillonError
 from campaign_app.models.imports import Import, ImportState
@@ -158,7 +158,9 @@ class _Job:
                 merger.replay(batch.people)
                 stop = self._report()
             else:
-                totals.update(_counts(batch, merger.merge(batch.people)))
+                counts = _counts(batch, merger.merge(batch.people))
+                totals.update(counts)
+                metrics.import_rows(counts)
                 stop = self._report(bytes_read=batch.bytes_read, **totals)
             self._connection.commit()
             if stop:

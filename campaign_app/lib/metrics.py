@@ -8,7 +8,7 @@ window, never for a message.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -159,9 +159,9 @@ def hits_lost(count: int) -> None:
     _kept.instruments.hits_lost.inc(count)
 
 
-def import_rows(outcomes: Iterable[tuple[str, int]]) -> None:
-    """Rows of a file were imported, or left out."""
-    for outcome, count in outcomes:
+def import_rows(counts: Mapping[str, int]) -> None:
+    """Rows of a file were read, and imported or left out."""
+    for outcome, count in counts.items():
         if count:
             _kept.instruments.import_rows.labels(outcome).inc(count)
 

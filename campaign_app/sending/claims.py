@@ -135,7 +135,9 @@ def claim(
     if not rows:
         return None
     held = {row.id: row.fence for row in rows}
-    return Claim(rows[0].campaign_id, rows[0].workspace_id, held)
+    won = rows[0]
+    logs.bind(workspace=won.workspace_id, campaign=won.campaign_id, batches=list(held))
+    return Claim(won.campaign_id, won.workspace_id, held)
 
 
 def open_window(claim: Claim, *, most: int) -> list[Turn] | None:

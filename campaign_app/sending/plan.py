@@ -11,11 +11,14 @@ from sqlalchemy import column, func, insert, select, table, text
 from sqlalchemy.exc import OperationalError
 
 from campaign_app.extensions import db
+from campaign_app.lib import logs
 from campaign_app.models.campaigns import LIVE, Campaign, Link
 from campaign_app.sending.compose import links_in
 from campaign_app.sending.troubles import Ref
 from campaign_app.services import audience
 from campaign_app.services.regroup import BATCH_SIZE
+
+log = logs.get(__name__)
 
 PLAN_LOCK = 7_203_312
 """The class of the advisory locks by which one planner at a time has a campaign."""
@@ -69,6 +72,7 @@ def plan(campaign_id: int) -> int | None:
         total = _plan_locked(campaign_id)
         if total is not None:
             db.session.commit()
+            log.info("campaign planned", campaign=campaign_id, messages=total)
     except OperationalError as error:
         if not isinstance(error.orig, SerializationFailure):
             raise

@@ -26,7 +26,10 @@ class ContextTask(Task):  # type: ignore[type-arg]
     def __call__(self, *args: object, **kwargs: object) -> object:
         """Run the task; its database session ends with the context, its ids in the log, too."""
         with self.flask_app.app_context(), logs.bound(task=self.name, task_id=self.request.id):
-            return self.run(*args, **kwargs)
+            try:
+                return self.run(*args, **kwargs)
+            finally:
+                logs.forget()  # what the engine has bound: threads serve one task after another
 
 
 def make_celery(app: Flask, *, redis_url: str) -> Celery[ContextTask]:

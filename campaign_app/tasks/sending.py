@@ -8,6 +8,7 @@ from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
 
 from campaign_app.extensions import db
+from campaign_app.lib import logs
 from campaign_app.sending import plan, stopping, upkeep
 from campaign_app.sending.deliver import End, drain
 from campaign_app.services import retry
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 @shared_task(name="sending.drain_sender")
 def drain_sender(sender_id: int) -> None:
     """Drain the sender; with work left, ring the successor, else ask what is next."""
+    logs.bind(sender=sender_id)
     end = drain(sender_id, workshop=workshop(), worker=worker_name())
     if end == End.YIELDED:
         dispatch.send("sending.drain_sender", sender_id)

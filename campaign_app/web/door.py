@@ -13,6 +13,7 @@ from werkzeug.exceptions import Unauthorized
 from werkzeug.wrappers import Response
 
 from campaign_app.extensions import login_manager
+from campaign_app.lib import logs
 from campaign_app.lib.errors import Forbidden, Invalid
 from campaign_app.models.people import Role, User
 from campaign_app.services import people
@@ -86,6 +87,7 @@ def require_member() -> Response | None:
     membership = people.membership(current_user, workspace_id=session.get("workspace_id"))
     g.user = current_user._get_current_object()  # noqa: SLF001 - a row must not hold the proxy
     g.workspace, g.role = membership.workspace, membership.role
+    logs.bind(workspace=g.workspace.id, user=g.user.id)
     changes = request.method not in ("GET", "HEAD", "OPTIONS")
     if changes and g.role == Role.VIEWER and request.endpoint not in OWN_ACCOUNT:
         raise Forbidden("Your role lets you look, not change. Ask an owner of the workspace.")
