@@ -54,6 +54,11 @@ class Pacer:
         self._watch = Watch()
         self._turns = Turns(0)
 
+    @property
+    def is_pacing(self) -> bool:
+        """True while turns are being used that had to be waited for."""
+        return bool(self._turns.count)
+
     def take(self, pace: Pace, *, most: int) -> Turns:
         """Wait for turns and take them.
 
@@ -77,6 +82,8 @@ def _of_sender(sender: Sender) -> list[Limit]:
     limits = []
     if sender.delay_seconds:
         limits.append(throttle.delay(sender.id, sender.delay_seconds))
+    if sender.brake_rate:
+        limits.append(throttle.brake(sender.id, sender.brake_rate))
     if sender.per_minute:
         limits.append(throttle.per_minute(f"s{sender.id}", sender.per_minute))
     return limits

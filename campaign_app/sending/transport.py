@@ -109,22 +109,25 @@ class Connection:
         if self.broken:
             rest = [Outcome(message.message_id, Fate.NOT_SENT) for message in window]
             return WindowResult(rest, self.broken)
-        run = WindowRun(
-            self._wire,
-            self._timeouts,
-            self._should_stop,
-            journal,
-            self._extensions,
-            monotonic() + seconds,
-            ahead=ahead,
-            led=self._led,
-            is_open=self._is_open,
-        )
+        run = self._next_run(journal, monotonic() + seconds, ahead)
         result = run.run(window)
         self._led, self._is_open = run.led, run.is_open
         self.sent_on_connection += len(run.outcomes)
         self.broken = result.broken
         return result
+
+    def _next_run(self, journal: Journalling, until: float, ahead: Envelope | None) -> WindowRun:
+        return WindowRun(
+            self._wire,
+            self._timeouts,
+            self._should_stop,
+            journal,
+            self._extensions,
+            until,
+            ahead=ahead,
+            led=self._led,
+            is_open=self._is_open,
+        )
 
     def __enter__(self) -> Connection:
         return self
