@@ -11,6 +11,9 @@ from campaign_app.extensions import Base
 from campaign_app.lib.tenancy import Owned
 from campaign_app.models.columns import Big, BigId, Created, When, WorkspaceId, choice, no_rows
 
+HEAD_ROOM = 1.25
+"""How much more than it did before a sender without a set pace may try, braked."""
+
 
 class Security(StrEnum):
     """How the connection is protected."""
@@ -68,7 +71,26 @@ class Sender(Owned, Base):
     cooling_tier: Mapped[int] = mapped_column(**no_rows())
     state_reason: Mapped[str] = mapped_column(Text, default="", server_default="")
     """The server's own words for why it cools or is stopped."""
+    brake_rate: Mapped[float | None]
+    """E-mails a minute that it slowed down to by itself; None while nothing brakes it."""
+    brake_from: Mapped[float | None]
+    """What it did a minute when it was last told to slow down."""
+    brake_reason: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """The server's own words for why it slowed down."""
+    braked_at: Mapped[When | None]
+    brake_raised_at: Mapped[When | None]
     created_at: Mapped[Created]
+
+    @property
+    def set_rate(self) -> float | None:
+        """E-mails a minute that its delay and its cap allow; None when they allow any number."""
+        gap = max(self.delay_seconds, 60 / self.per_minute if self.per_minute else 0.0)
+        return 60 / gap if gap else None
+
+    @property
+    def brake_goal(self) -> float:
+        """E-mails a minute at which the brake is lifted: as it is set, or some more than it did."""
+        return self.set_rate or (self.brake_from or 0.0) * HEAD_ROOM
 
 
 class SenderSlot(Base):

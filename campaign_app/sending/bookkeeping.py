@@ -26,17 +26,8 @@ def write_down(
     `addresses` gives each message's recipient, `counted` what the window took of the sender's caps.
     Raises FenceError. The caller commits.
     """
-    if judged.trouble and judged.outlives_connection:
-        # Campaign and sender before messages and batches, as a person's click locks them.
-        troubles.act_on(
-            judged.trouble,
-            judged.words,
-            sender_id=sender.id,
-            campaign_id=claim.campaign_id,
-            just_sent=len(judged.sent),
-        )
-    elif judged.sent and sender.brake_rate:
-        brakes.ease(sender)
+    # Campaign and sender before messages and batches, as a person's click locks them.
+    _learn(sender, claim, judged)
     if counted:
         caps.settle(sender, counted, unused=judged.not_sent)
     for batch_id in record(claim.held, sent=judged.sent, others=judged.others):
@@ -47,3 +38,17 @@ def write_down(
         consent.bounce(workspace, addresses[message_id], reason=words)
     if judged.sent and sender.cooling_tier:
         troubles.is_well(sender.id)
+
+
+def _learn(sender: Sender, claim: Claim, judged: Judgement) -> None:
+    """What the server's words mean for the sender, or that there were none."""
+    if judged.trouble and judged.outlives_connection:
+        troubles.act_on(
+            judged.trouble,
+            judged.words,
+            sender_id=sender.id,
+            campaign_id=claim.campaign_id,
+            just_sent=len(judged.sent),
+        )
+    elif judged.sent and sender.brake_rate:
+        brakes.ease(sender)
