@@ -33,6 +33,14 @@ _RELEASE = text(
     WHERE sender_id = :sender AND slot = :slot AND fence = :fence
     """
 )
+_TAKE_BACK = text(
+    """
+    UPDATE sender_slots SET fence = fence + 1, lease_until = NULL, worker = ''
+    WHERE (sender_id, slot) IN (
+        SELECT sender_id, slot FROM sender_slots WHERE lease_until < now()
+        ORDER BY sender_id, slot FOR UPDATE SKIP LOCKED)
+    """
+)
 
 
 def win(sender_id: int, *, worker: str, seconds: int = LEASE_SECONDS) -> Lease | None:
@@ -67,3 +75,12 @@ def release(lease: Lease) -> None:
     values = {"sender": lease.sender_id, "slot": lease.slot, "fence": lease.slot_fence}
     db.session.execute(_RELEASE, values)
     db.session.commit()
+
+
+def take_back() -> None:
+    """Free the slots of workers that died; the caller commits.
+
+    A slot whose lease ran out can be won anyhow. But one that nobody needs any more would name a
+    dead worker for ever.
+    """
+    db.session.execute(_TAKE_BACK)

@@ -85,6 +85,11 @@ class Scene:
                 raise AssertionError(f"{self._state()}\n{self.stack.logs()}")
             time.sleep(0.05)
 
+    def wait_for_workers(self) -> None:
+        """Wait until every worker that is running listens for its doorbells."""
+        alive = sum(name.startswith(("sending", "dispatch")) for name in self.stack.running)
+        self.wait(lambda: self.stage.listeners() >= alive)
+
     def wait_for_accepts(self, number: int, *, seconds: float = PATIENCE) -> None:
         """Wait until the server has taken so many messages, of all campaigns together."""
         self.wait(lambda: len(self.server.ledger.lines("accept")) >= number, seconds=seconds)
@@ -136,6 +141,7 @@ def scene(
     try:
         with workers(config, folder, sending=sending, jobs=False) as stack:
             play = Scene(stage, mail, stack, tables)
+            play.wait_for_workers()
             if people:
                 play.mail(people=people, **options)
             yield play

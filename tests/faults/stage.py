@@ -40,6 +40,10 @@ class Stage:
         """A client of the Redis."""
         return Redis.from_url(self.redis.url)
 
+    def listeners(self) -> int:
+        """How many workers wait for a doorbell at this moment."""
+        return sum(client["cmd"] == "brpop" for client in self.keys.client_list())
+
     def config(self, database_url: str, folder: Path) -> Config:
         """The settings of processes that work on this database, with their state in `folder`."""
         return databases.config(database_url, self.redis.url, state_dir=str(folder))
@@ -60,6 +64,19 @@ class Stage:
         self.postgres.stop(how)
         self.postgres.start()
 
+    @contextmanager
+    def frozen_postgres(self) -> Iterator[None]:
+        """Nothing in PostgreSQL moves while the block lasts: no answer, and no refusal either."""
+        server = int((self.postgres.data_dir / "postmaster.pid").read_text().split()[0])
+        processes = [server, *_children(server)]
+        for pid in processes:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in reversed(processes):
+                os.kill(pid, signal.SIGCONT)
+
 
 @contextmanager
 def stage() -> Iterator[Stage]:
@@ -75,6 +92,11 @@ def stage() -> Iterator[Stage]:
     finally:
         shutil.rmtree(database.data_dir, ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _children(pid: int) -> list[int]:
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in listed.split()]
 
 
 def _migrate(play: Stage, folder: Path) -> None:
