@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from campaign_app import cli, models, public, web
+from campaign_app import api, cli, models, public, web
 from campaign_app.extensions import csrf, db, limiter, login_manager, migrate, redis
 from campaign_app.lib import logs, metrics, tenancy
 from campaign_app.lib.secrets import Vault
@@ -38,6 +38,7 @@ def create_app(config: Config | None = None) -> Flask:
     web.register(app)
     app.wsgi_app = Observed(app.wsgi_app)  # type: ignore[method-assign]
     public.register(app)
+    api.register(app)
     cli.register(app)
     _trust_proxies(app, hops=config.trusted_proxies)
     return app

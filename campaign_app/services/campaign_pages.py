@@ -14,27 +14,34 @@ from campaign_app.lib.paging import Page
 from campaign_app.lib.tenancy import HasId, owned_by
 from campaign_app.models.campaigns import Campaign, CampaignGroup, CampaignStatus
 from campaign_app.models.recipients import Group
+from campaign_app.models.senders import Sender
 from campaign_app.models.tracking import Engagement
-from campaign_app.services import progress
+from campaign_app.services import live_counts, progress
 from campaign_app.services.progress import Counts
 
 PAGE_SIZE = 25
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A campaign in the list. `opened` counts messages, each once."""
+class Moving:
+    """A campaign and how far it is."""
 
     campaign: Campaign
     counts: Counts
-    opened: int
-    groups: Sequence[str]
-    """The names of the chosen groups."""
 
     @property
     def percent_done(self) -> float:
         """0 to 100."""
         return 100 * self.counts.done / self.counts.total if self.counts.total else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Row(Moving):
+    """A campaign in the list. `opened` counts messages, each once."""
+
+    opened: int
+    groups: Sequence[str]
+    """The names of the chosen groups."""
 
 
 def page(
@@ -50,9 +57,32 @@ def page(
     return Page(_rows(workspace, found.items), found.number, found.total, found.size)
 
 
-def live(workspace: HasId, ids: Sequence[int]) -> list[Row]:
-    """Those of the ids that are the workspace's own campaigns."""
-    return _rows(workspace, db.session.scalars(_light(workspace).where(Campaign.id.in_(ids))).all())
+def after(
+    workspace: HasId, *, status: CampaignStatus | None = None, place: int = 0, size: int = 100
+) -> Sequence[Campaign]:
+    """The newest campaigns in this status; those older than the id `place`, where it is given."""
+    query = _light(workspace)
+    if status:
+        query = query.where(Campaign.status == status)
+    if place:
+        query = query.where(Campaign.id < place)
+    return db.session.scalars(query.order_by(Campaign.id.desc()).limit(size)).all()
+
+
+def live(workspace: HasId, ids: Sequence[int]) -> list[tuple[Moving, str]]:
+    """Those of the ids that are the workspace's own campaigns, each with what it waits for."""
+    found = db.session.scalars(_light(workspace).where(Campaign.id.in_(ids))).all()
+    counts = live_counts.of(workspace, found)
+    senders = _senders(workspace, found)
+    return [
+        (
+            Moving(one, counts[one.id]),
+            progress.waiting_for(
+                workspace, one, counts[one.id], sender=senders.get(one.sender_id or 0)
+            ),
+        )
+        for one in found
+    ]
 
 
 def by_status(workspace: HasId) -> dict[CampaignStatus, int]:
@@ -74,11 +104,19 @@ def _light(workspace: HasId) -> Select[Campaign]:
 
 def _rows(workspace: HasId, found: Sequence[Campaign]) -> list[Row]:
     ids = [campaign.id for campaign in found]
-    counts = progress.counts(workspace, found)
+    counts = live_counts.of(workspace, found)
     opened, groups = _opened(workspace, ids), _groups(workspace, ids)
     return [
         Row(one, counts[one.id], opened.get(one.id, 0), groups.get(one.id, ())) for one in found
     ]
+
+
+def _senders(workspace: HasId, found: Sequence[Campaign]) -> dict[int, Sender]:
+    ids = {campaign.sender_id for campaign in found if campaign.status == CampaignStatus.SENDING}
+    if not ids:
+        return {}
+    senders = db.session.scalars(owned_by(workspace, Sender).where(Sender.id.in_(ids))).all()
+    return {sender.id: sender for sender in senders}
 
 
 def _opened(workspace: HasId, ids: Sequence[int]) -> dict[int, int]:

@@ -168,7 +168,7 @@ def _walk(
         .where(
             Batch.workspace_id == workspace.id,
             Batch.campaign_id == campaign.id,
-            _holds(status),
+            holds(status),
         )
         .order_by(*(column.asc() if newer else column.desc() for column in key))
     )
@@ -178,7 +178,8 @@ def _walk(
     return query
 
 
-def _holds(status: str) -> ColumnElement[bool]:
+def holds(status: str) -> ColumnElement[bool]:
+    """The batches with a message in this status, the derived `sending` among them; all for ""."""
     if status == delivery_lines.SENDING:
         return Batch.opened > 0
     if status == MessageStatus.PENDING:

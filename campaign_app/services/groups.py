@@ -27,6 +27,16 @@ def standing(workspace: HasId) -> Sequence[Group]:
     ).all()
 
 
+def page(workspace: HasId, *, after: int = 0, size: int = 100) -> Sequence[Group]:
+    """Those groups in the order they were made, after an id."""
+    return db.session.scalars(
+        owned_by(workspace, Group)
+        .where(~Group.hidden, Group.id > after)
+        .order_by(Group.id)
+        .limit(size)
+    ).all()
+
+
 def sizes(workspace: HasId) -> dict[int, int]:
     """How many recipients each group has; an empty one is missing."""
     # By their groups, whose index knows them: none leads to a workspace's members.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from campaign_app.lib import address, hosts
 from campaign_app.lib.errors import Invalid
-from campaign_app.models.senders import Security
+from campaign_app.models.senders import Security, Sender
 from campaign_app.services import presets
 
 MAX_NAME = 100
@@ -45,6 +45,12 @@ class SenderDetails:
     per_hour: int | None = None
     per_day: int | None = None
     mark_subject: bool = False
+
+
+def of(sender: Sender) -> SenderDetails:
+    """What a sender is made of now; its password stays where it is."""
+    names = [field.name for field in fields(SenderDetails) if field.name != "password"]
+    return SenderDetails(**{name: getattr(sender, name) for name in names})
 
 
 def check(details: SenderDetails, *, allow_private: bool = False) -> SenderDetails:

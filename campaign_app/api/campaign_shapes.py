@@ -1,0 +1,128 @@
+"""A campaign in JSON."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from campaign_app.api.shapes import Body, Id, Moment, Out, Paging, Text
+from campaign_app.lib.tenancy import HasId
+from campaign_app.models.campaigns import Campaign, CampaignStatus
+from campaign_app.services import audience, campaigns, contents, direct_recipients
+from campaign_app.services.campaigns import Draft
+from campaign_app.services.contents import Content
+from campaign_app.services.group_filling import AT_ONCE
+from campaign_app.services.pace import MAX_RATE
+
+SUBJECT = "May hold Liquid: `Hello {{ first_name }}`."
+HTML = "The e-mail; may hold Liquid. What could do harm is taken out."
+CONTENT = ("subject", "html", "text")
+WRITTEN = ("name", "sender_id", "group_ids", "tpm")
+
+
+class CampaignChanges(Body):
+    """What is to be changed; the rest stays."""
+
+    name: Text = Field("", min_length=1, max_length=campaigns.MAX_NAME)
+    subject: Text = Field("", max_length=contents.MAX_SUBJECT, description=SUBJECT)
+    html: Text = Field("", max_length=contents.MAX_BODY, description=HTML)
+    text: Text = Field(
+        "", max_length=contents.MAX_BODY, description="The text version; made from `html` if empty."
+    )
+    sender_id: Id = 0
+    group_ids: list[Id] = Field([], description="The groups it goes to.")
+    recipient_emails: list[str] = Field(
+        [],
+        description="Further recipients, who join your list, whatever their number; each address "
+        "counts once. In a change: instead of all that were given or uploaded for this campaign. "
+        f"More than {AT_ONCE:,} are added in the background, and a start must wait for them.",
+    )
+    scheduled_at: datetime | None = Field(
+        default=None,
+        description="When to start by itself: a moment (`2026-11-22T09:00:00Z`), or what the clocks"
+        " of `timezone` show then (`2026-11-22T09:00:00`). Null: a draft.",
+    )
+    timezone: Text = Field("", description="Such as `Europe/London`; yours if left out.")
+    tpm: int | None = Field(
+        default=None, ge=1, le=MAX_RATE, description="Messages a minute; null: as its sender may."
+    )
+
+    def applied(self, draft: Draft) -> Draft:
+        """The draft with what was given."""
+        content = replace(draft.content, **self._given(CONTENT))
+        return replace(draft, content=content, **self._given(WRITTEN))
+
+    def _given(self, names: tuple[str, ...]) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in names if name in self.model_fields_set}
+
+
+class NewCampaign(CampaignChanges):
+    """A campaign: one e-mail to everybody in its groups and in `recipient_emails`."""
+
+    name: Text = Field(min_length=1, max_length=campaigns.MAX_NAME)
+    subject: Text = Field(max_length=contents.MAX_SUBJECT, description=SUBJECT)
+    html: Text = Field(max_length=contents.MAX_BODY, description=HTML)
+    sender_id: Id
+
+    def draft(self) -> Draft:
+        """What was given."""
+        return self.applied(Draft(name=self.name, content=Content()))
+
+
+class CampaignRow(Out):
+    """A campaign in the list, without its content."""
+
+    id: int
+    name: str
+    subject: str
+    sender_id: int | None = Field(description="Null once the sender is deleted.")
+    status: CampaignStatus
+    scheduled_at: Moment | None
+    timezone: str = Field(description="The zone `scheduled_at` was meant in.")
+    tpm: int | None
+    pause_reason: str = Field(description="Why it is paused, or could not start in time.")
+    created_at: Moment
+    updated_at: Moment
+    started_at: Moment | None
+    finished_at: Moment | None
+
+    @classmethod
+    def of(cls, campaign: Campaign) -> CampaignRow:
+        """The campaign as it is now."""
+        return cls(**cls._values(campaign, CampaignRow))
+
+    @staticmethod
+    def _values(campaign: Campaign, shape: type[Out]) -> dict[str, Any]:
+        names = [name for name in shape.model_fields if name != "timezone"]
+        return {**{name: getattr(campaign, name) for name in names}, "timezone": campaign.time_zone}
+
+
+class CampaignOut(CampaignRow):
+    """A campaign."""
+
+    html: str
+    text: str
+    group_ids: list[int]
+    direct_recipients: int = Field(description="How many `recipient_emails` and uploads it has.")
+    adding_recipients: bool = Field(description="Whether some of them are still being added.")
+
+    @classmethod
+    def whole(cls, workspace: HasId, campaign: Campaign) -> CampaignOut:
+        """The campaign with its content and its audience."""
+        return cls(
+            **cls._values(campaign, CampaignRow),
+            html=campaign.html,
+            text=campaign.text,
+            group_ids=audience.chosen_groups(workspace, campaign),
+            direct_recipients=audience.count_direct(workspace, campaign),
+            adding_recipients=direct_recipients.is_filling(workspace, campaign),
+        )
+
+
+class CampaignFilter(Paging):
+    """Which campaigns to list."""
+
+    status: CampaignStatus | None = None

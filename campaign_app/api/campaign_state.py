@@ -1,0 +1,72 @@
+"""How far a campaign is, in JSON."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from campaign_app.api.shapes import Out
+from campaign_app.lib.tenancy import HasId
+from campaign_app.models.campaigns import EDITABLE, LIVE, Campaign, CampaignStatus
+from campaign_app.services import audience, direct_recipients, progress
+from campaign_app.services.progress import Counts
+
+
+class LeftOut(Out):
+    """Who was chosen and is not mailed: outside `total`."""
+
+    duplicate: int = Field(description="In several of the groups: mailed once.")
+    unsubscribed: int
+    suppressed: int
+
+
+class CampaignState(Out):
+    """A campaign's messages by status: total = pending + sending + done, and done = sent + failed +
+    unconfirmed + skipped + cancelled. Before it is planned: as of now.
+    """
+
+    status: CampaignStatus
+    total: int
+    pending: int
+    sending: int
+    sent: int
+    deferred: int = Field(description="To be tried again later; part of `pending`.")
+    failed: int
+    unconfirmed: int = Field(description="They left, and no answer came: nobody can know.")
+    skipped: int = Field(description="Unsubscribed or suppressed since it was planned.")
+    cancelled: int
+    done: int
+    left_out: LeftOut
+    rate_limit: int | None = Field(description="Messages a minute; null: as its sender may.")
+    eta_seconds: int | None = Field(description="Null when it does not move.")
+    waiting_for: str | None = Field(description="Why it does not go faster, in a few words.")
+
+    @classmethod
+    def of(cls, workspace: HasId, campaign: Campaign) -> CampaignState:
+        """How far it is now."""
+        if campaign.planned_at is None and campaign.status in (*EDITABLE, *LIVE):
+            found = audience.preview(workspace, campaign)
+            counts = Counts(total=found.total, pending=found.total)
+            left_out = (found.duplicates, found.unsubscribed, found.suppressed)
+        else:
+            counts = progress.counts(workspace, [campaign])[campaign.id]
+            left_out = (
+                campaign.left_out_duplicate,
+                campaign.left_out_unsubscribed,
+                campaign.left_out_suppressed,
+            )
+        return cls(
+            status=campaign.status,
+            **counts.as_dict(),
+            left_out=LeftOut(
+                duplicate=left_out[0], unsubscribed=left_out[1], suppressed=left_out[2]
+            ),
+            rate_limit=campaign.tpm,
+            eta_seconds=progress.eta_seconds(campaign, counts),
+            waiting_for=_waiting_for(workspace, campaign, counts) or None,
+        )
+
+
+def _waiting_for(workspace: HasId, campaign: Campaign, counts: Counts) -> str:
+    if campaign.status in EDITABLE and direct_recipients.is_filling(workspace, campaign):
+        return "its recipients are still being added"
+    return progress.waiting_for(workspace, campaign, counts)

@@ -1,0 +1,11 @@
+"""Everything that programs can do, in the order of the document."""
+
+from __future__ import annotations
+
+from campaign_app.api import campaign_actions, campaigns, groups, messages, senders
+
+OPERATIONS = tuple(
+    operation
+    for noun in (senders, campaigns, campaign_actions, messages, groups)
+    for operation in noun.routes.operations
+)
