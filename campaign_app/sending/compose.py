@@ -83,7 +83,8 @@ def compile_campaign(
     # (RFC 2045 §6.7 advises it): no value of any recipient can imitate this boundary.
     boundary = f"=_carillon_{source.campaign_id}"
     document = parts.page(source, links=links, public_url=public_url, tracked=tracked)
-    layout = Layout()
+    token = headers.TOKEN
+    layout = Layout({token: ("", token), "unsubscribe_url": (f"{public_url}/u/", token)})
     headers.lay(layout, source, public_url=public_url, boundary=boundary)
     parts.lay(layout, source, document, boundary=boundary)
     return Compiled(source, layout.finished(), public_url=public_url, sign=sign)

@@ -19,9 +19,14 @@ LONGEST_REMEMBERED = 80
 
 
 class Layout:
-    """What is being built of a mail, front to back; `finished` makes a Form of it."""
+    """What is being built of a mail, front to back; `finished` makes a Form of it.
 
-    def __init__(self) -> None:
+    `tailed` are the fields whose value is the same beginning in every mail and then another value,
+    one of URL-safe characters: the beginning becomes a literal.
+    """
+
+    def __init__(self, tailed: Mapping[str, tuple[str, str]]) -> None:
+        self._tailed = tailed
         self._literal = bytearray()
         self._slots: list[Slot] = []
         self._order: list[int] = []
@@ -48,6 +53,10 @@ class Layout:
         for piece in template.segments:
             if isinstance(piece, str):
                 self.literal(mime.open_ended(mime.quoted_printable(piece)))
+            elif isinstance(piece, liquid.Field) and piece.name in self._tailed:
+                beginning, name = self._tailed[piece.name]
+                self.literal(mime.open_ended(mime.quoted_printable(template.escape(beginning))))
+                self.slot(_safe(name), key=("safe", name))
             elif isinstance(piece, liquid.Field):
                 self.slot(_field(piece, template.escape), key=(piece, template.escape))
             else:
@@ -96,6 +105,11 @@ def remembered(name: str, fallback: str, encode: Callable[[str], bytes]) -> Slot
         return code
 
     return make
+
+
+def _safe(name: str) -> Slot:
+    """A slot of a short value that neither HTML nor quoted-printable would write differently."""
+    return lambda values: values[name].encode() + mime.SOFT_BREAK
 
 
 def _field(field: liquid.Field, escape: Callable[[str], str]) -> Slot:
