@@ -66,6 +66,13 @@ class Batch(Owned, Base):
             postgresql_where=sql("state <> 'done'"),
         ),
         Index("ix_batches_leased", "id", postgresql_where=sql("state = 'sending'")),
+        # A fence moves only together with the state, so naming it costs no update its HOT way.
+        Index(
+            "ix_batches_moving",
+            "workspace_id",
+            "campaign_id",
+            postgresql_where=sql("finished_at IS NULL AND fence > 0"),
+        ),
         Index("ix_batches_finished_at", "workspace_id", "finished_at"),
         Index(
             "ix_batches_unconfirmed",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
+from typing import Protocol
 
 from sqlalchemy import text
 
@@ -48,6 +49,17 @@ class Counts:
         return {**asdict(self), "done": self.done}
 
 
+class Countable(Protocol):
+    """A campaign, as far as its counts go."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def total(self) -> int: ...
+    @property
+    def final_counts(self) -> dict[str, int] | None: ...
+
+
 SUMMED = ("opened", "sent", "deferred", "failed", "unconfirmed", "skipped", "cancelled")
 # Written by hand: as an expression, it took longer to put into words than to run.
 _SUMS = text(
@@ -59,7 +71,7 @@ _SUMS = text(
 )
 
 
-def counts(workspace: HasId, campaigns: Sequence[Campaign]) -> dict[int, Counts]:
+def counts(workspace: HasId, campaigns: Sequence[Countable]) -> dict[int, Counts]:
     """The counts of these campaigns, by their ids."""
     moving = [campaign.id for campaign in campaigns if campaign.final_counts is None]
     sums = _sums(workspace, moving) if moving else {}
@@ -119,8 +131,13 @@ def eta_seconds(campaign: Campaign, so_far: Counts) -> int | None:
     return None if rate <= 0 or left <= 0 else max(1, round(left * 60 / rate))
 
 
-def waiting_for(workspace: HasId, campaign: Campaign, so_far: Counts) -> str:
-    """Why the campaign does not go faster, in a few words; empty when nothing holds it back."""
+def waiting_for(
+    workspace: HasId, campaign: Campaign, so_far: Counts, *, sender: Sender | None = None
+) -> str:
+    """Why the campaign does not go faster, in a few words; empty when nothing holds it back.
+
+    Whoever has the campaign's sender at hand saves asking for it.
+    """
     if campaign.status == CampaignStatus.PAUSED:
         return campaign.pause_reason or "paused by you"
     if campaign.status != CampaignStatus.SENDING:
@@ -128,7 +145,7 @@ def waiting_for(workspace: HasId, campaign: Campaign, so_far: Counts) -> str:
     if prepares := _prepares(campaign, so_far):
         return prepares
     if campaign.sender_id is not None:
-        held = _sender_holds(get_owned(workspace, Sender, campaign.sender_id))
+        held = _sender_holds(sender or get_owned(workspace, Sender, campaign.sender_id))
         if held:
             return held
     if so_far.deferred and so_far.deferred == so_far.total - so_far.done:

@@ -14,11 +14,10 @@ from campaign_app.services import (
     campaigns,
     groups,
     merge_fields,
-    progress,
     senders,
     templates,
 )
-from campaign_app.services.campaign_pages import Row
+from campaign_app.services.campaign_pages import Moving
 from campaign_app.web import campaign_review, forms, live_answer, moments
 from campaign_app.web.campaign_form import SHOWN, CampaignForm, of_campaign
 
@@ -45,8 +44,8 @@ def index() -> str:
 @bp.get("/live.json")
 def live() -> Response:
     """How far the campaigns `?id=…` are, for the list."""
-    rows = campaign_pages.live(g.workspace, request.args.getlist("id", type=int)[:100])
-    return live_answer.answer({f"c{row.campaign.id}": _progress(row) for row in rows})
+    found = campaign_pages.live(g.workspace, request.args.getlist("id", type=int)[:100])
+    return live_answer.answer({f"c{one.campaign.id}": _progress(one, why) for one, why in found})
 
 
 @bp.route("/new", methods=["GET", "POST"])
@@ -113,13 +112,12 @@ def delete(campaign_id: int) -> Response:
     return redirect(url_for("campaigns.index"))
 
 
-def _progress(row: Row) -> dict[str, object]:
-    waiting = progress.waiting_for(g.workspace, row.campaign, row.counts)
+def _progress(one: Moving, waiting: str) -> dict[str, object]:
     return {
-        "status": row.campaign.status,
-        "percent": round(row.percent_done, 1),
-        "done": row.counts.done,
-        "total": row.counts.total,
+        "status": one.campaign.status,
+        "percent": round(one.percent_done, 1),
+        "done": one.counts.done,
+        "total": one.counts.total,
         "waiting": moments.localised(waiting),
     }
 
