@@ -5,10 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import send
+from bench import latency, live, pixel, send, sizes, tls
 
 COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {
     "send": send.main,
+    "latency": latency.main,
+    "tls": tls.main,
+    "sizes": sizes.main,
+    "live": live.main,
+    "pixel": pixel.main,
 }
 
 

@@ -72,10 +72,10 @@ class Server:
 
 
 class Audience:
-    """A workspace and a group of each of `sizes`, the smaller ones parts of the largest."""
+    """A workspace with a group of each of `sizes`, the smaller ones parts of the largest."""
 
-    def __init__(self, sizes: Sequence[int]) -> None:
-        self.workspace = Workspace(name="Bench")
+    def __init__(self, sizes: Sequence[int], *, workspace: Workspace | None = None) -> None:
+        self.workspace = workspace or Workspace(name="Bench")
         db.session.add(self.workspace)
         db.session.flush()
         self._groups = {
@@ -112,6 +112,15 @@ class Audience:
 
     def launch(self, sender: Sender, *, people: int, mail_size: int) -> Campaign:
         """A fresh campaign to the group of so many people, started as the page starts it."""
+        campaign = self.write(sender, people=people, mail_size=mail_size)
+        campaign.status = CampaignStatus.SENDING
+        campaign.started_at = clock.now()
+        db.session.commit()
+        dispatch.ring()
+        return campaign
+
+    def write(self, sender: Sender, *, people: int, mail_size: int) -> Campaign:
+        """A draft to the group of so many people; the caller commits."""
         whose = {"workspace_id": self.workspace.id}
         campaign = Campaign(
             **whose,
@@ -119,15 +128,11 @@ class Audience:
             subject=SUBJECT,
             html=html(mail_size),
             sender_id=sender.id,
-            status=CampaignStatus.SENDING,
-            started_at=clock.now(),
         )
         db.session.add(campaign)
         db.session.flush()
         group_id = self._groups[people].id
         db.session.add(CampaignGroup(**whose, campaign_id=campaign.id, group_id=group_id))
-        db.session.commit()
-        dispatch.ring()
         return campaign
 
     def send(self, sender: Sender, *, people: int, mail_size: int, parties: Parties) -> Run:
