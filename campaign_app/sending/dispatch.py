@@ -15,20 +15,11 @@ from sqlalchemy import select, text
 from campaign_app.extensions import db
 from campaign_app.lib import clock, logs
 from campaign_app.models.campaigns import Campaign, CampaignStatus
-from campaign_app.sending import ending, late_journals, marking, recover, troubles
-from campaign_app.services import campaigns, regroup
-
-RETRIES_A_ROUND = 10_000
+from campaign_app.sending import ending, late_journals, marking, recover, retries, slots, troubles
+from campaign_app.services import campaigns
 
 log = logs.get(__name__)
 
-_DUE = text(
-    """
-    SELECT m.id FROM messages m JOIN campaigns c ON c.id = m.campaign_id AND c.status = 'sending'
-    WHERE m.next_attempt_at <= now() AND m.status = 'deferred'
-    ORDER BY m.next_attempt_at LIMIT :most FOR UPDATE OF m SKIP LOCKED
-    """
-)
 # What may not be sent now leaves the way free for what may.
 _WITHDRAW = text(
     """
@@ -61,10 +52,12 @@ _BELLS = text(
 class Round:
     """What a round found to be done next.
 
-    `bells`: drains to ring, by sender, in the order to ring them: round robin between workspaces.
+    `to_retry`: campaigns whose failed messages are still to be made pending. `bells`: drains to
+    ring, by sender, in the order to ring them: round robin between workspaces.
     """
 
     to_plan: list[int] = field(default_factory=list)
+    to_retry: list[int] = field(default_factory=list)
     bells: list[int] = field(default_factory=list)
 
 
@@ -73,9 +66,10 @@ def go_round(*, journals: Path, capacity: int) -> Round:
     steps: tuple[Callable[[], object], ...] = (
         lambda: campaigns.start_due(clock.now()),
         lambda: recover.take_back(journals),
+        slots.take_back,
         lambda: late_journals.settle(journals),
         lambda: recover.tidy(journals),
-        _retry_due,
+        retries.make_ready,
         lambda: db.session.execute(_WITHDRAW),
         troubles.wake,
         marking.mark,
@@ -83,7 +77,7 @@ def go_round(*, journals: Path, capacity: int) -> Round:
     )
     for step in steps:
         _take(step)
-    return Round(_unplanned(), _bells(capacity))
+    return Round(_unplanned(), _retried(), _bells(capacity))
 
 
 def _take(step: Callable[[], object]) -> None:
@@ -96,17 +90,22 @@ def _take(step: Callable[[], object]) -> None:
         log.exception("a step of the round failed")
 
 
-def _retry_due() -> None:
-    """Deferred messages whose time has come go into new batches."""
-    due = db.session.scalars(_DUE, {"most": RETRIES_A_ROUND}).all()
-    regroup.into_new_batches(due)
-
-
 def _unplanned() -> list[int]:
     return list(
         db.session.scalars(
             select(Campaign.id)
             .where(Campaign.status == CampaignStatus.SENDING, Campaign.planned_at.is_(None))
+            .execution_options(all_workspaces=True)  # the dispatcher serves every workspace
+        )
+    )
+
+
+def _retried() -> list[int]:
+    awake = (CampaignStatus.SENDING, CampaignStatus.PAUSED, CampaignStatus.CANCELLED)
+    return list(
+        db.session.scalars(
+            select(Campaign.id)
+            .where(Campaign.status.in_(awake), Campaign.retry_through.is_not(None))
             .execution_options(all_workspaces=True)  # the dispatcher serves every workspace
         )
     )

@@ -65,11 +65,16 @@ def settle() -> None:
         .execution_options(all_workspaces=True)  # the dispatcher serves every workspace
     ).all()
     for campaign in awake:
-        if campaign.status == CampaignStatus.CANCELLED:
-            _clear(campaign)
-        elif campaign.planned_at is not None:
-            _sample_or_complete(campaign)
-        db.session.commit()
+        settle_one(campaign)
+
+
+def settle_one(campaign: Campaign) -> None:
+    """The same for one campaign, if it moves, and commit."""
+    if campaign.final_counts is None and campaign.status == CampaignStatus.CANCELLED:
+        _clear(campaign)
+    elif campaign.status == CampaignStatus.SENDING and campaign.planned_at is not None:
+        _sample_or_complete(campaign)
+    db.session.commit()
 
 
 def _sample_or_complete(campaign: Campaign) -> None:

@@ -9,7 +9,10 @@ from redis.exceptions import RedisError
 
 from campaign_app.extensions import redis
 from campaign_app.lib import logs, pulse
+from campaign_app.lib.tenancy import HasId
+from campaign_app.models.campaigns import Campaign
 from campaign_app.sending import changes, dispatch
+from campaign_app.sending.reconcile import Report, reconcile
 from campaign_app.tasks.queues import BEAT, DISPATCH, DOORBELL_SECONDS
 from campaign_app.tasks.workshop import capacity, worker_name, workshop
 
@@ -25,8 +28,21 @@ def tick(from_beat: bool = False) -> None:  # Celery sends it by name
     found = dispatch.go_round(journals=workshop().journals, capacity=capacity())
     for campaign_id in found.to_plan:
         send("sending.plan_campaign", campaign_id)
+    for campaign_id in found.to_retry:
+        send("sending.retry_failed", campaign_id)
     for sender_id in found.bells:
         send("sending.drain_sender", sender_id)
+
+
+def reconcile_and_ring(workspace: HasId, campaign: Campaign) -> Report:
+    """Check and repair a campaign, commit, and ring whom nobody has rung. Raises Conflict."""
+    report = reconcile(workspace, campaign, journals=workshop().journals)
+    if report.to_plan:
+        send("sending.plan_campaign", campaign.id)
+    for _ in range(report.doorbells):
+        send("sending.drain_sender", campaign.sender_id or 0)
+    ring()
+    return report
 
 
 def ring() -> None:
