@@ -18,11 +18,13 @@ from campaign_app.web import (
     headers,
     imports,
     mailbox,
+    now,
     recipients,
     reports,
     senders,
     settings,
     templates,
+    unconfirmed,
 )
 
 OPEN: tuple[Blueprint, ...] = (auth.bp,)
@@ -30,6 +32,7 @@ OPEN: tuple[Blueprint, ...] = (auth.bp,)
 
 GUARDED: tuple[Blueprint, ...] = (
     dashboard.bp,
+    now.bp,
     campaigns.bp,
     campaign_review.bp,
     campaign_actions.bp,
@@ -40,6 +43,7 @@ GUARDED: tuple[Blueprint, ...] = (
     imports.bp,
     senders.bp,
     reports.bp,
+    unconfirmed.bp,
     settings.bp,
 )
 """Pages of a workspace: `door.require_member` stands before each of them."""
