@@ -27,11 +27,15 @@ _READ = "return {redis.call('TIME')[1], redis.call('ZRANGE', KEYS[1], 0, -1, 'WI
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """The last beat of one process, so many seconds ago. `part` says what it does."""
+    """The last beat of one process. `part` says what it does.
+
+    `at` is in seconds since the epoch, by Redis's clock, and so many seconds ago.
+    """
 
     part: str
     process: str
-    age: float
+    at: int
+    age: int
 
 
 def beat(client: Redis, part: str, process: str = "") -> bool:
@@ -48,11 +52,11 @@ def read(client: Redis) -> list[Beat]:
     now, found = client.eval(_READ, 1, KEY)
     flat = [one.decode() if isinstance(one, bytes) else str(one) for one in found]
     return [
-        _beat(member, float(now) - float(moment))
+        _beat(member, int(now), int(float(moment)))
         for member, moment in zip(flat[::2], flat[1::2], strict=True)
     ]
 
 
-def _beat(member: str, age: float) -> Beat:
+def _beat(member: str, now: int, at: int) -> Beat:
     part, _, process = member.partition("@")
-    return Beat(part, process, max(0.0, age))
+    return Beat(part, process, at, max(0, now - at))

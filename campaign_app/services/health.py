@@ -34,12 +34,16 @@ _probes = ThreadPoolExecutor(max_workers=6, thread_name_prefix="readyz")
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What answers, and how many processes of each part live. Ages are seconds, None for never."""
+    """What answers, how many processes of each part live, and since when the newest sign is old.
+
+    `ages` are seconds and `at` seconds since the epoch; None where there was never a sign.
+    """
 
     database: bool
     broker: bool
     alive: dict[str, int]
-    ages: dict[str, float | None]
+    ages: dict[str, int | None]
+    at: dict[str, int | None]
 
     @property
     def missing(self) -> list[str]:
@@ -61,14 +65,21 @@ def check(engine: Engine, *, redis_url: str) -> Health:
     return of(database=bool(database), beats=beats)
 
 
+def workers(*, redis_url: str) -> Health:
+    """The same for a page that has had the database's answer already; within a second."""
+    return of(database=True, beats=_beats(_broker(redis_url)))
+
+
 def of(*, database: bool, beats: Sequence[Beat] | None) -> Health:
     """The state that follows from the beats; None stands for a broker that does not answer."""
-    ages = {part: [one.age for one in beats or () if one.part == part] for part in GONE_AFTER}
+    found = {part: [one for one in beats or () if one.part == part] for part in GONE_AFTER}
+    newest = {part: min(found[part], key=lambda one: one.age, default=None) for part in found}
     return Health(
         database=database,
         broker=beats is not None,
-        alive={part: sum(age <= GONE_AFTER[part] for age in ages[part]) for part in ages},
-        ages={part: min(ages[part], default=None) for part in ages},
+        alive={part: sum(one.age <= GONE_AFTER[part] for one in found[part]) for part in found},
+        ages={part: one.age if one else None for part, one in newest.items()},
+        at={part: one.at if one else None for part, one in newest.items()},
     )
 
 

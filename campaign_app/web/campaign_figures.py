@@ -42,7 +42,7 @@ def live_figures(live: Live, growth: dict[str, list[int]]) -> dict[str, Any]:
         "status": live.campaign.status.value,
         "headline": headline(live),
         "percent": share(counts.done, counts.total),
-        "waits": _waits(live),
+        "waits": waits(live.campaign, live.waiting),
         "counts": counts.as_dict(),
         "shares": {name: share(getattr(counts, name), counts.total) for name, _ in STATES},
         "key": {
@@ -136,11 +136,11 @@ def _started(campaign: Campaign) -> str:
     return f"Started {friendly(campaign.started_at)} ({current_user.time_zone})"
 
 
-def _waits(live: Live) -> dict[str, str]:
+def waits(campaign: Campaign, waiting: str) -> dict[str, str]:
     """Why it does not go faster: a quiet line, or an alarm when a person has to act."""
-    words = localised(live.waiting)
+    words = localised(waiting)
     words = words[:1].upper() + words[1:]
-    alarm = live.waiting.startswith("sender stopped") or (
-        live.campaign.status == CampaignStatus.PAUSED and live.campaign.paused_by == "policy"
+    alarm = waiting.startswith("sender stopped") or (
+        campaign.status == CampaignStatus.PAUSED and campaign.paused_by == "policy"
     )
     return {"alarm": words if alarm else "", "calm": "" if alarm else words}

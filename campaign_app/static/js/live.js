@@ -113,6 +113,7 @@ function fill(element, value) {
   const format = element.dataset.liveFormat;
   const text = format ? FORMATS[format](value) : number(value);
   if (element.textContent !== text) element.textContent = text;
+  if (format === "relative" && element.dateTime !== undefined) element.dateTime = value;
 }
 
 function stretch(bar, value) {
