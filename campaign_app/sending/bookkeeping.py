@@ -1,43 +1,88 @@
-"""Writing a window's judgement down: messages, bounces, caps, and what it means for the sender."""
+"""A window's judgement and its way into the tables: messages, bounces, caps, the sender's state."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from campaign_app.lib import metrics
 from campaign_app.models.senders import Sender
 from campaign_app.sending import brakes, caps, troubles
 from campaign_app.sending.caps import Counted
-from campaign_app.sending.claims import Claim
-from campaign_app.sending.results import record
-from campaign_app.sending.verdicts import Judgement
+from campaign_app.sending.claims import Claim, Turn
+from campaign_app.sending.handover import WindowResult
+from campaign_app.sending.results import Result, record
+from campaign_app.sending.verdicts import Judgement, judge
 from campaign_app.services import consent
 
+BARREN_WINDOWS = 3
+"""Connections in a row that break without one message accepted, before the sender rests."""
 
-def write_down(
-    sender: Sender,
-    claim: Claim,
-    judged: Judgement,
-    addresses: Mapping[int, str],
-    counted: Counted | None,
-) -> None:
-    """Record the results and act on the trouble; finished batches leave the claim.
 
-    `addresses` gives each message's recipient, `counted` what the window took of the sender's caps.
-    Raises FenceError. The caller commits.
+class Books:
+    """A drain's last window: what is known of it and not yet written down.
+
+    `counted` is what the window took of the sender's caps.
     """
-    # Campaign and sender before messages and batches, as a person's click locks them.
-    _learn(sender, claim, judged)
-    if counted:
-        caps.settle(sender, counted, unused=judged.not_sent)
-    for batch_id in record(claim.held, sent=judged.sent, others=judged.others):
-        del claim.held[batch_id]
-    metrics.mails(judged.ends)
-    workspace = troubles.Ref(claim.workspace_id)
-    for message_id, words in judged.bounced.items():
-        consent.bounce(workspace, addresses[message_id], reason=words)
-    if judged.sent and sender.cooling_tier:
-        troubles.is_well(sender.id)
+
+    def __init__(self) -> None:
+        self.judgement: Judgement | None = None
+        self.counted: Counted | None = None
+        self._addresses: dict[int, str] = {}
+        self._barren = 0
+
+    @property
+    def is_barren(self) -> bool:
+        """True when connection after connection broke and nothing was accepted."""
+        return self._barren >= BARREN_WINDOWS
+
+    @property
+    def has_lasting_trouble(self) -> bool:
+        """True for a trouble that another connection would meet again."""
+        return self.judgement is not None and self.judgement.outlives_connection
+
+    def enter(
+        self, turns: Sequence[Turn], result: WindowResult, unwritable: Sequence[Result]
+    ) -> Judgement:
+        """Judge a window that was handed over; `unwritable` never got that far."""
+        broken = result.broken
+        judged = judge(result.outcomes, {turn.message_id: turn for turn in turns}, broken)
+        judged.others.extend(unwritable)
+        judged.is_line_lost = bool(broken or (judged.trouble and not judged.outlives_connection))
+        if broken:
+            judged.words = judged.words or broken.message
+        self._barren = 0 if judged.sent else self._barren + judged.is_line_lost
+        self._addresses = {turn.message_id: turn.address for turn in turns}
+        self.judgement = judged
+        return judged
+
+    def write_down(self, sender: Sender, claim: Claim) -> None:
+        """Record the results and act on the trouble; finished batches leave the claim.
+
+        Known is known, whatever the campaign's status. Raises FenceError. The caller commits.
+        """
+        judged = self.judgement
+        if judged is None:
+            return
+        # Campaign and sender before messages and batches, as a person's click locks them.
+        _learn(sender, claim, judged)
+        if self.counted:
+            caps.settle(sender, self.counted, unused=judged.not_sent)
+        for batch_id in record(claim.held, sent=judged.sent, others=judged.others):
+            del claim.held[batch_id]
+        metrics.mails(judged.ends)
+        workspace = troubles.Ref(claim.workspace_id)
+        for message_id, words in judged.bounced.items():
+            consent.bounce(workspace, self._addresses[message_id], reason=words)
+        if judged.sent and sender.cooling_tier:
+            troubles.is_well(sender.id)
+        if self.is_barren and not judged.outlives_connection:
+            troubles.cool(sender.id, judged.words)
+
+    def forget(self) -> bool:
+        """Forget what has been committed; tells whether there was anything."""
+        was_known = self.judgement is not None
+        self.judgement = None
+        return was_known
 
 
 def _learn(sender: Sender, claim: Claim, judged: Judgement) -> None:

@@ -18,7 +18,6 @@ from campaign_app.lib import logs
 from campaign_app.lib.errors import CarillonError, Invalid
 from campaign_app.models.senders import Sender, SenderState
 from campaign_app.sending import (
-    bookkeeping,
     caps,
     claims,
     marking,
@@ -27,23 +26,21 @@ from campaign_app.sending import (
     stopping,
     troubles,
 )
+from campaign_app.sending.bookkeeping import Books
 from campaign_app.sending.claims import Claim, Turn
 from campaign_app.sending.composition import Letters, letters
 from campaign_app.sending.envelope import Envelope
-from campaign_app.sending.handover import TransportError
+from campaign_app.sending.handover import TransportError, WindowResult
 from campaign_app.sending.leases import Lease, LeaseLostError, heartbeat
 from campaign_app.sending.line import Line
 from campaign_app.sending.pacing import Pacer
 from campaign_app.sending.replies import STOP, Verdict, classify_error
 from campaign_app.sending.results import FenceError
 from campaign_app.sending.throttle import LONGEST_SLEEP, Pace, until_turn
-from campaign_app.sending.verdicts import Judgement, judge
 from campaign_app.sending.workshop import Workshop
 
 TURN_SECONDS = 30.0
 """A drain goes on longer than this only while nobody else waits for a worker."""
-BARREN_WINDOWS = 3
-"""Connections in a row that break without one message accepted, before the sender rests."""
 
 log = logs.get(__name__)
 
@@ -83,7 +80,7 @@ def drain(sender_id: int, *, workshop: Workshop, worker: str) -> End:
 
 
 class Drain:
-    """The state of one drain. `_judgement` is what is known and not yet written down.
+    """The state of one drain.
 
     `in_doubt`: a commit's answer got lost once, so there may be a window that we know nothing of.
     """
@@ -98,10 +95,7 @@ class Drain:
         self._claim: Claim | None = None
         self._safe: Claim | None = None
         self._letters: Letters | None = None
-        self._judgement: Judgement | None = None
-        self._addresses: dict[int, str] = {}
-        self._counted: caps.Counted | None = None
-        self._barren = 0
+        self._books = Books()
         self._pacer = Pacer()
         self._began = monotonic()
 
@@ -134,7 +128,9 @@ class Drain:
 
     def _step(self) -> list[Turn]:
         sender = slots.sender_of(self.lease)
-        self._record(sender)
+        if self._claim:
+            self._books.write_down(sender, self._claim)
+            self._claim = self._claim if self._claim.held else None
         if end := self._reason_to_end(sender):
             return self._leave(end)
         if not self._claim and not self._claim_more(sender):
@@ -143,25 +139,13 @@ class Drain:
             return []
         return self._open_window(sender)
 
-    def _record(self, sender: Sender) -> None:
-        """Write the last window's results: known is known, whatever the campaign's status."""
-        judged = self._judgement
-        if judged is None or self._claim is None:
-            return
-        bookkeeping.write_down(sender, self._claim, judged, self._addresses, self._counted)
-        self._claim = self._claim if self._claim.held else None
-        if self._barren >= BARREN_WINDOWS and not judged.outlives_connection:
-            troubles.cool(sender.id, judged.words)
-
     def _reason_to_end(self, sender: Sender) -> End | None:
         if stopping.is_wanted():
             return End.STOPPED
         if self.lease.slot >= sender.max_connections:  # somebody allows fewer by now
             return End.NO_SLOT
-        judged = self._judgement
-        if self._barren >= BARREN_WINDOWS or sender.state != SenderState.ACTIVE:
-            return End.WAITING
-        if judged and judged.outlives_connection:
+        is_active = sender.state == SenderState.ACTIVE
+        if not is_active or self._books.is_barren or self._books.has_lasting_trouble:
             return End.WAITING
         is_over = monotonic() - self._began > TURN_SECONDS
         return End.YIELDED if is_over and self._workshop.others_wait() else None
@@ -177,9 +161,8 @@ class Drain:
     def _commit(self) -> None:
         """Commit, and only then forget what has been written."""
         db.session.commit()
-        if self._judgement is not None:
+        if self._books.forget():
             self.line.journal.clear()
-            self._judgement = None
         if self._claim and not self._claim.held:
             self._claim = None
         self._safe = self._claim and self._claim.copy()
@@ -252,7 +235,7 @@ class Drain:
         elif not turns:
             claims.close_empty(self._claim)
         else:
-            self._counted = caps.count(sender, handed_over=len(turns))
+            self._books.counted = caps.count(sender, handed_over=len(turns))
         self._commit()
         if not turns:
             self._pacer.settle(used=0)
@@ -288,7 +271,7 @@ class Drain:
     def _ahead(self) -> Envelope | None:
         """The envelope of the message after this window, if nothing but us decides on its turn."""
         turn = self._claim and self._claim.ahead
-        if not turn or not self._letters or self._counted or self._pacer.is_pacing:
+        if not turn or not self._letters or self._books.counted or self._pacer.is_pacing:
             return None
         return Envelope(turn.message_id, self._letters.mail_from, turn.address)
 
@@ -296,18 +279,11 @@ class Drain:
         if self._letters is None:
             raise RuntimeError("A claim comes before a hand-over.")
         messages, failed = self._letters.write(turns)
-        result = self.line.hand_over(messages, ahead=self._ahead()) if messages else None
-        outcomes, broken = (result.outcomes, result.broken) if result else ([], None)
-        judged = judge(outcomes, {turn.message_id: turn for turn in turns}, broken)
-        judged.others.extend(failed)
+        nothing = WindowResult([])
+        result = self.line.hand_over(messages, ahead=self._ahead()) if messages else nothing
+        judged = self._books.enter(turns, result, failed)
         self._pacer.settle(used=len(messages) - judged.not_sent)
-        is_lost = broken or (judged.trouble and not judged.outlives_connection)
-        self._barren = 0 if judged.sent else self._barren + bool(is_lost)
-        if broken:
-            judged.words = judged.words or broken.message
-        elif is_lost:
+        if judged.is_line_lost:
             self.line.hang_up()
-        self._addresses = {turn.message_id: turn.address for turn in turns}
-        self._judgement = judged
         if self.lease.is_lost:
             raise LeaseLostError("The lease ran out.")

@@ -41,6 +41,8 @@ class Judgement:
     trouble: Verdict | None = None
     words: str = ""
     not_sent: int = 0
+    is_line_lost: bool = False
+    """The connection is of no use any more."""
 
     @property
     def ends(self) -> Counter[str]:
