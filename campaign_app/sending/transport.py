@@ -43,6 +43,8 @@ __all__ = [
 ]
 
 DEFAULT_TIMEOUTS = Timeouts()
+LEAD_SECONDS = 10.0
+"""How long an envelope may have been waiting for its body."""
 
 
 class Connection:
@@ -66,6 +68,7 @@ class Connection:
         self.broken: TransportError | None = None
         self._led: Envelope | None = None
         self._is_open = False
+        self._led_at = 0.0
 
     @classmethod
     def open(
@@ -86,8 +89,15 @@ class Connection:
         return cls(wire, greeting.extensions, timeouts, should_stop)
 
     def fits(self, message: Outgoing) -> bool:
-        """Whether `message` may come next: the one whose envelope was sent ahead, if one was."""
-        return self._led is None or self._led == Envelope(*message[:3])
+        """Whether `message` may come next: the one whose envelope was sent ahead, if one was.
+
+        And that not long ago: a body that meets a server which has just lost its patience is one
+        that nobody can be sure of.
+        """
+        if self._led is None:
+            return True
+        is_fresh = monotonic() - self._led_at < LEAD_SECONDS
+        return is_fresh and self._led == Envelope(*message[:3])
 
     def send_window(
         self,
@@ -111,7 +121,7 @@ class Connection:
             return WindowResult(rest, self.broken)
         run = self._next_run(journal, monotonic() + seconds, ahead)
         result = run.run(window)
-        self._led, self._is_open = run.led, run.is_open
+        self._led, self._is_open, self._led_at = run.led, run.is_open, monotonic()
         self.sent_on_connection += len(run.outcomes)
         self.broken = result.broken
         return result

@@ -97,11 +97,11 @@ class WindowRun:
 
     def _listen(self, first: Envelope) -> None:
         """Notice what the server said while nobody asked: mostly an old 421."""
-        if self.led:  # then it has been asked
-            if self.led != first:
-                raise self._lost("Another message was announced to the server")
-            return
+        if self.led and self.led != first:
+            raise self._lost("Another message was announced to the server")
         overheard = self.wire.overheard()
+        if self.led and not self.is_open:  # then it has been asked
+            return
         if overheard:
             raise self._lost("The server ended the conversation", overheard)
         if self.wire.has_unread:
