@@ -46,6 +46,12 @@ class Journal:
         """Note that this message's body leaves now. Raises JournalError: then it must not."""
         self._write(b"%bA %d\n" % (self._held, message_id))
 
+    def retract(self, message_id: int) -> None:
+        """Take back the `begin` just written: this body has not left, and it never will."""
+        length = len(b"A %d\n" % message_id)
+        self._end -= length
+        self._map[self._end : self._end + length] = bytes(length)
+
     def done(self, message_id: int, code: int, *, hold: bool = False) -> None:
         """Note the reply to this message's dot; with `hold`, together with what follows at once."""
         self._held += b"D %d %d\n" % (message_id, code)

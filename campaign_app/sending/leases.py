@@ -86,10 +86,12 @@ class GuardedJournal(Journal):
         """Note that this body leaves now. Raises LeaseLostError: then it must not.
 
         First the line, then the look at the clock: a process suspended between the two has its
-        `A` on disk, so whoever recovers the batch does not send this message again.
+        `A` on disk, so whoever recovers the batch does not send this message again. One that wakes
+        in time to stop takes the line back, and the message is not in doubt.
         """
         super().begin(message_id)
         if self.lease is not None and self.lease.is_lost:
+            self.retract(message_id)
             raise LeaseLostError("The lease ran out.")
 
 
@@ -97,7 +99,7 @@ class Heartbeat:
     """Renews the leases of every drain of this process from one thread."""
 
     def __init__(self) -> None:
-        self._leases: dict[int, Lease] = {}
+        self._leases: dict[int, tuple[Lease, Engine]] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -109,10 +111,10 @@ class Heartbeat:
     def watch(self, lease: Lease, engine: Engine) -> None:
         """Renew this lease from now on."""
         with self._lock:
-            self._leases[id(lease)] = lease
+            self._leases[id(lease)] = (lease, engine)
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(
-                    target=self._beat, args=(engine,), name="lease-heartbeat", daemon=True
+                    target=self._beat, name="lease-heartbeat", daemon=True
                 )
                 self._thread.start()
 
@@ -121,7 +123,7 @@ class Heartbeat:
         with self._lock:
             self._leases.pop(id(lease), None)
 
-    def _beat(self, engine: Engine) -> None:
+    def _beat(self) -> None:
         while True:
             time.sleep(self._pause())
             with self._lock:
@@ -129,12 +131,14 @@ class Heartbeat:
                 if not leases:
                     self._thread = None
                     return
-            for lease in leases:
+            for lease, engine in leases:
                 _renew_or_log(engine, lease)
 
     def _pause(self) -> float:
         with self._lock:
-            shortest = min((one.seconds for one in self._leases.values()), default=LEASE_SECONDS)
+            shortest = min(
+                (lease.seconds for lease, _ in self._leases.values()), default=LEASE_SECONDS
+            )
         return shortest / RENEWALS
 
 

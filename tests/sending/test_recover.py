@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from campaign_app.extensions import db
-from campaign_app.sending import journal_names, recover
+from campaign_app.sending import journal_names, recover, slots
 from campaign_app.sending.claims import Claim, claim, open_window
 from campaign_app.sending.journal import Journal, read
 from campaign_app.sending.leases import GuardedJournal, Lease, LeaseLostError, boot_clock
@@ -87,10 +87,25 @@ def test_the_same_results_written_twice_count_once(engine: Engine):
     assert engine.counts().sent == 4
 
 
-def test_no_body_leaves_after_the_lease_though_its_line_is_written(tmp_path: Path):
-    lease = Lease(sender_id=1, slot=0, slot_fence=1, deadline=boot_clock() - 1)
+def test_a_body_that_the_lease_holds_back_is_not_in_doubt(tmp_path: Path):
+    lease = Lease(sender_id=1, slot=0, slot_fence=1, deadline=boot_clock() + 60)
     with GuardedJournal(tmp_path / NAME) as journal:
         journal.lease = lease
+        journal.begin(6)
+        journal.done(6, 250, hold=True)
+        lease.deadline = boot_clock() - 1
         with pytest.raises(LeaseLostError):
             journal.begin(7)
-    assert read(tmp_path / NAME) == {7: None}
+    assert read(tmp_path / NAME) == {6: 250}
+
+
+def test_the_slot_of_a_dead_worker_is_freed_by_the_round(engine: Engine):
+    engine.plan()
+    lost, kept = slots.win(engine.sender.id, worker="dead"), slots.win(engine.sender.id, worker="")
+    assert lost is not None
+    assert kept is None
+    db.session.execute(text("UPDATE sender_slots SET lease_until = now() - interval '1 second'"))
+    db.session.commit()
+    engine.round()
+    held = text("SELECT fence, lease_until, worker FROM sender_slots")
+    assert tuple(db.session.execute(held).one()) == (lost.slot_fence + 1, None, "")
