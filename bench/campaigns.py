@@ -47,6 +47,10 @@ _MEMBERS = text(
     """
 )
 
+_PLANNED = text("SELECT planned_at IS NOT NULL FROM campaigns WHERE id = :id")
+LONGEST_PLANNING = 120.0
+"""Seconds after which something must be wrong."""
+
 
 def html(mail_size: int) -> str:
     """HTML with three merge fields and five links that makes a mail of about `mail_size` bytes.
@@ -96,7 +100,7 @@ class Audience:
         """A new sender without any limit but the number of its connections."""
         sender = Sender(
             workspace_id=self.workspace.id,
-            name="Bench",
+            name=f"Port {server.port}",
             host=server.host,
             port=server.port,
             security=server.security,
@@ -137,19 +141,32 @@ class Audience:
 
     def send(self, sender: Sender, *, people: int, mail_size: int, parties: Parties) -> Run:
         """Send a campaign: from the end of its planning until its last message is written down."""
-        campaign = self.launch(sender, people=people, mail_size=mail_size)
-        return self.send_planned(campaign, people=people, parties=parties)
+        return self.plan_and_send(sender, people=people, mail_size=mail_size, parties=parties)[1]
 
-    def send_planned(self, campaign: Campaign, *, people: int, parties: Parties) -> Run:
-        """The rest of a campaign that has just been started."""
-        before = self.wait_until(campaign, lambda counts: counts.total == people).done
-        meter = Meter(parties)
+    def plan_and_send(
+        self, sender: Sender, *, people: int, mail_size: int, parties: Parties
+    ) -> tuple[Run, Run]:
+        """Send a campaign; gives its planning, from its start on, and its sending."""
+        planning = Meter(parties)
+        campaign = self.launch(sender, people=people, mail_size=mail_size)
+        self._wait_for_plan(campaign)
+        planned, sending = planning.read(people), Meter(parties)
         patience = 120 + people / 200
         counts = self.wait_until(campaign, lambda counts: counts.done == people, patience=patience)
-        run = meter.read(people - before)
+        sent = sending.read(people)
         if counts.sent != people:
             raise SystemExit(f"Not everything was sent: {counts.as_dict()}")
-        return run
+        return planned, sent
+
+    def _wait_for_plan(self, campaign: Campaign) -> None:
+        """Until the moment, nearly, at which the first message may leave."""
+        deadline = time.monotonic() + LONGEST_PLANNING
+        while time.monotonic() < deadline:
+            if db.session.scalar(_PLANNED, {"id": campaign.id}):
+                return
+            db.session.rollback()
+            time.sleep(0.005)
+        raise SystemExit(f"The campaign was not planned within {LONGEST_PLANNING:.0f} s.")
 
     def wait_until(
         self,

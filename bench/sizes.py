@@ -19,8 +19,7 @@ from dataclasses import dataclass
 from bench import contest, options, sinks, stack, tables
 from bench.awake import awake
 from bench.campaigns import Audience, Server
-from bench.meter import Meter, Parties, Run
-from campaign_app.models.senders import Sender
+from bench.meter import Run
 
 WRITTEN = ("messages", "batches")
 PLANNING_GOAL = 10.0
@@ -48,26 +47,17 @@ def main(arguments: Sequence[str]) -> None:
         audience = Audience([*asked.sizes, asked.warm])
         sender = audience.sender(Server(sink.port, asked.connections))
         parties = {**running.parties(), "sink": [sink.process]}
-        _send(audience, sender, asked.warm, asked.size, parties)
+        sent = {"mail_size": asked.size, "parties": parties}
+        audience.send(sender, people=asked.warm, **sent)
         found = {}
         for people in asked.sizes:
             before = tables.look(*WRITTEN)
-            found[people] = _send(audience, sender, people, asked.size, parties)
+            found[people] = Campaign(*audience.plan_and_send(sender, people=people, **sent))
             _print(people, found[people])
             after = tables.look(*WRITTEN, settle=True)
             for name in WRITTEN:
                 print(f"  {name:<10} {after[name].since(before[name])}", flush=True)
         _judge(found)
-
-
-def _send(
-    audience: Audience, sender: Sender, people: int, mail_size: int, parties: Parties
-) -> Campaign:
-    meter = Meter(parties)
-    campaign = audience.launch(sender, people=people, mail_size=mail_size)
-    audience.wait_until(campaign, lambda counts: counts.total == people)
-    planning = meter.read(people)
-    return Campaign(planning, audience.send_planned(campaign, people=people, parties=parties))
 
 
 def _print(people: int, campaign: Campaign) -> None:
