@@ -96,6 +96,7 @@ class Drain:
         self._safe: Claim | None = None
         self._letters: Letters | None = None
         self._books = Books()
+        self._seen: slots.Seen | None = None
         self._pacer = Pacer()
         self._began = monotonic()
 
@@ -127,7 +128,8 @@ class Drain:
                 sleep(1)  # also while the process ends: spinning would help nobody
 
     def _step(self) -> list[Turn]:
-        sender = slots.sender_of(self.lease)
+        self._seen = slots.sender_of(self.lease, self._seen)
+        sender = self._seen.sender
         if self._claim:
             self._books.write_down(sender, self._claim)
             self._claim = self._claim if self._claim.held else None
@@ -171,7 +173,7 @@ class Drain:
     def _claim_more(self, sender: Sender) -> bool:
         won = self._win(sender.id)
         if won is None:
-            self._commit_for(sender)  # refilling waits for other drains: with no row of ours locked
+            self._commit()  # refilling waits for other drains: with no row of ours locked
             marking.refill(sender.id)
             won = self._win(sender.id)
         if won is None:
@@ -197,7 +199,7 @@ class Drain:
 
     def _connect(self, sender: Sender) -> bool:
         pace = self._pace(sender)
-        self._commit_for(sender)
+        self._commit()
         if (wait := until_turn(pace)) > LONGEST_SLEEP:
             self._hold(sender, pace, wait)
             return False
@@ -247,7 +249,7 @@ class Drain:
         if not pace:
             return most
         # No cap is touched while waiting, and no connection of the database is held.
-        self._commit_for(sender)
+        self._commit()
         turns = self._pacer.take(pace, most=most)
         if turns.wait_seconds > LONGEST_SLEEP:
             self._hold(sender, pace, turns.wait_seconds)
@@ -260,12 +262,6 @@ class Drain:
         """Let the campaign wait until its moment is near enough to sleep; another's may be now."""
         if self._claim and pacing.still(pace, sender, self._claim.campaign_id):
             claims.hold(self._claim, sender_id=sender.id, seconds=max(1.0, wait - LONGEST_SLEEP))
-        self._commit()
-
-    def _commit_for(self, sender: Sender) -> None:
-        """Commit; the sender's values can be read on while no transaction is open."""
-        if sender in db.session:
-            db.session.expunge(sender)
         self._commit()
 
     def _ahead(self) -> Envelope | None:

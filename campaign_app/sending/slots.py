@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlalchemy import select, text
 
 from campaign_app.extensions import db
@@ -33,6 +35,7 @@ _RELEASE = text(
     WHERE sender_id = :sender AND slot = :slot AND fence = :fence
     """
 )
+_VERSION = text("SELECT xmin::text FROM senders WHERE id = :sender")  # of the last update
 _TAKE_BACK = text(
     """
     UPDATE sender_slots SET fence = fence + 1, lease_until = NULL, worker = ''
@@ -61,13 +64,26 @@ def win(sender_id: int, *, worker: str, seconds: int = LEASE_SECONDS) -> Lease |
     return Lease(sender_id, won.slot, won.fence, ends, seconds=seconds)
 
 
-def sender_of(lease: Lease) -> Sender:
-    """The sender as it is now."""
-    return db.session.scalars(
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A sender as it was read, belonging to no session, and the version of its row."""
+
+    sender: Sender
+    version: str
+
+
+def sender_of(lease: Lease, last: Seen | None) -> Seen:
+    """The sender as it is now: `last` itself while nobody has changed the row."""
+    version = db.session.scalar(_VERSION, {"sender": lease.sender_id}) or ""
+    if last and last.version == version:
+        return last
+    sender = db.session.scalars(
         select(Sender)
         .where(Sender.id == lease.sender_id)
         .execution_options(all_workspaces=True, populate_existing=True)  # a drain has one sender
     ).one()
+    db.session.expunge(sender)
+    return Seen(sender, version)
 
 
 def release(lease: Lease) -> None:
