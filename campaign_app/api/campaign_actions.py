@@ -8,7 +8,7 @@ from flask import g
 from pydantic import Field
 
 from campaign_app.api import trials
-from campaign_app.api.campaign_state import CampaignState
+from campaign_app.api.campaign_state import CampaignState, Reconciled
 from campaign_app.api.routes import Routes, after_commit
 from campaign_app.api.sender_shapes import TestOrder, TestOutcome
 from campaign_app.api.shapes import Body, Out
@@ -78,6 +78,17 @@ def retry_failed(campaign: Campaign) -> Retried:
     number = campaigns.retry_failed(g.workspace, campaign, user=g.user)
     after_commit(dispatch.ring)
     return Retried(retried=number)
+
+
+@routes.post("/<int:campaign_id>/reconcile", conflicts=True)
+def reconcile(campaign: Campaign) -> Reconciled:
+    """Check it and put right what can be, at any moment and any number of times.
+
+    Takes back the batches of dead workers, rings lost doorbells, counts anew, and reports what it
+    found.
+    """
+    report = dispatch.reconcile_and_ring(g.workspace, campaign)
+    return Reconciled(**report.as_dict())
 
 
 @routes.get("/<int:campaign_id>/status")

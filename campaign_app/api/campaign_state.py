@@ -24,7 +24,7 @@ class CampaignState(Out):
     unconfirmed + skipped + cancelled. Before it is planned: as of now.
     """
 
-    status: CampaignStatus
+    status: CampaignStatus = Field(examples=["sending"])
     total: int
     pending: int
     sending: int
@@ -70,3 +70,24 @@ def _waiting_for(workspace: HasId, campaign: Campaign, counts: Counts) -> str:
     if campaign.status in EDITABLE and direct_recipients.is_filling(workspace, campaign):
         return "its recipients are still being added"
     return progress.waiting_for(workspace, campaign, counts)
+
+
+class Reconciled(Out):
+    """What a check found, and put right."""
+
+    is_clean: bool = Field(description="Everything was in order.")
+    findings: list[str] = Field(description="What was not, in plain words.")
+    checked: int = Field(description="Batches looked at.")
+    taken_back: int = Field(description="Batches of workers that died.")
+    given_back: int = Field(description="Messages of theirs that had never left.")
+    recorded: int = Field(description="Messages of theirs with a known end.")
+    unconfirmed: int = Field(description="Messages of theirs whose end nobody knows.")
+    settled: int = Field(description="Unconfirmed messages of which a worker's notes could tell.")
+    retried: int = Field(description="Messages whose time to be tried again had come.")
+    repaired: int = Field(description="Batches that did not match their messages.")
+    missing: int = Field(description="Messages that are in no batch.")
+    withdrawn: int = Field(description="Batches that waited and may not be sent now.")
+    doorbells: int = Field(description="Connections that could send, did not, and were called.")
+    to_plan: bool = Field(description="Nobody had worked out the audience; now a worker will.")
+    completed: bool = Field(description="Its last message had ended, and nobody had noticed.")
+    reopened: bool = Field(description="It was held to be complete, and was not.")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify, render_template
+from flask import Blueprint, Response, jsonify, render_template, request
 
-from campaign_app.api import openapi
+from campaign_app.api import manual, openapi
 from campaign_app.api.operations import OPERATIONS
 
 bp = Blueprint("api_docs", __name__, url_prefix=openapi.ROOT)
@@ -19,4 +19,9 @@ def document() -> Response:
 @bp.get("/docs")
 def page() -> str:
     """The same, to be read."""
-    return render_template("api/docs.html", document=openapi.document(OPERATIONS))
+    found = openapi.document(OPERATIONS)
+    return render_template(
+        "api/docs.html",
+        paragraphs=manual.paragraphs(openapi.ABOUT),
+        chapters=manual.chapters(found, server=request.url_root.rstrip("/")),
+    )

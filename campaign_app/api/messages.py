@@ -48,7 +48,7 @@ class MessageOut(Out):
 
     id: int
     address: str
-    status: MessageState
+    status: MessageState = Field(examples=["sent"])
     attempts: int
     next_attempt_at: Moment | None
     sent_at: Moment | None

@@ -71,7 +71,22 @@ def _schemas(operations: Sequence[Operation]) -> tuple[Schemas, dict[str, Any]]:
     modes |= {one.body: "validation" for one in operations if one.body}
     modes |= {one.answer: "serialization" for one in operations if one.answer}
     references, made = models_json_schema(list(modes.items()), ref_template=REF)
-    return {shape: references[shape, mode] for shape, mode in modes.items()}, made["$defs"]
+    tidy = {name: _tidied(name, schema) for name, schema in made["$defs"].items()}
+    return {shape: references[shape, mode] for shape, mode in modes.items()}, tidy
+
+
+def _tidied(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """Without what repeats the names, what only the code wants to know, and false defaults."""
+    noise = {"title", "description"} if "enum" in schema else {"title"}
+    if name.endswith("Changes"):
+        noise |= {"default"}  # what is left out stays
+    tidy = {key: value for key, value in schema.items() if key not in noise}
+    if "properties" in tidy:
+        tidy["properties"] = {
+            field: {key: value for key, value in part.items() if key not in noise}
+            for field, part in schema["properties"].items()
+        }
+    return tidy
 
 
 def _operation(operation: Operation, schemas: Schemas) -> dict[str, Any]:
@@ -108,9 +123,10 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
 
 def _query_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     about = schema.pop("description", "")
+    schema.pop("title", None)
     choices = [one for one in schema.pop("anyOf", []) if one != {"type": "null"}]
     if choices:
-        schema = {**choices[0]}
+        schema = {key: choices[0][key] for key in ("type", "enum")}
     return {
         "name": name,
         "in": "query",

@@ -137,24 +137,21 @@ class Routes:
         idempotent: bool = False,
     ) -> Callable[[View], View]:
         def add(view: View) -> View:
-            load = self._load if "<" in path else None
             hints = get_type_hints(view)
-            gives = hints["return"]
-            self.operations.append(
-                Operation(
-                    self.noun,
-                    method,
-                    f"/{self.noun}{path}",
-                    view,
-                    load,
-                    status,
-                    conflicts,
-                    idempotent,
-                    body=hints.get("body"),
-                    query=hints.get("query"),
-                    answer=None if gives is type(None) else gives,
-                )
+            operation = Operation(
+                self.noun,
+                method,
+                f"/{self.noun}{path}",
+                view,
+                self._load if "<" in path else None,
+                status,
+                conflicts,
+                idempotent,
+                body=hints.get("body"),
+                query=hints.get("query"),
+                answer=None if hints["return"] is type(None) else hints["return"],
             )
+            self.operations.append(operation)
             return view
 
         return add

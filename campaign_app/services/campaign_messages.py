@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, select, tuple_
+from sqlalchemy import Row, Subquery, select, tuple_
 
 from campaign_app.extensions import db
 from campaign_app.lib.errors import NotFound
@@ -50,19 +50,7 @@ def page(
     The place is empty on the last page. Raises NotFound for a place that is none.
     """
     place = Place.parse(after) if after else Place()
-    # Each of these batches holds a line at least, so as many as lines fill a page.
-    batches = (
-        select(Batch.id, Batch.opened_through)
-        .where(
-            Batch.workspace_id == workspace.id,
-            Batch.campaign_id == campaign.id,
-            Batch.id >= place.batch_id,
-            delivery_log.holds(status),
-        )
-        .order_by(Batch.id)
-        .limit(size + 2)
-        .subquery()
-    )
+    batches = _batches(workspace, campaign, status, place, most=size + 2)
     query = (
         select(*delivery_lines.COLUMNS, batches.c.opened_through, batches.c.id.label("batch_id"))
         .join(batches, batches.c.id == Message.batch_id)
@@ -78,3 +66,21 @@ def page(
     last = rows[size - 1] if len(rows) > size else None
     following = str(Place(last.batch_id, last.id)) if last else ""
     return delivery_lines.of(workspace, rows[:size]), following
+
+
+def _batches(
+    workspace: HasId, campaign: Campaign, status: str, place: Place, *, most: int
+) -> Subquery:
+    """Where to look: each batch holds a line at least, so as many as lines fill a page."""
+    return (
+        select(Batch.id, Batch.opened_through)
+        .where(
+            Batch.workspace_id == workspace.id,
+            Batch.campaign_id == campaign.id,
+            Batch.id >= place.batch_id,
+            delivery_log.holds(status),
+        )
+        .order_by(Batch.id)
+        .limit(most)
+        .subquery()
+    )

@@ -77,6 +77,20 @@ def test_failed_messages_are_tried_again(program: Program):
     assert program.post(f"/campaigns/{campaign.id}/retry-failed").status_code == 409
 
 
+def test_a_check_reports_what_it_found(program: Program):
+    campaign = mailings.mailing(program.workspace, ["sent", "sent"])
+    answer = program.post(f"/campaigns/{campaign.id}/reconcile")
+    assert answer.status_code == 200, answer.text
+    assert answer.get_json()["completed"] is True
+    assert "the campaign is complete" in " ".join(answer.get_json()["findings"])
+    again = program.post(f"/campaigns/{campaign.id}/reconcile").get_json()
+    assert (again["is_clean"], again["findings"]) == (True, [])
+
+
+def test_a_draft_has_nothing_to_check(program: Program):
+    assert program.post(f"/campaigns/{ready(program)}/reconcile").status_code == 409
+
+
 def test_a_test_goes_to_one_address(program: Program):
     with SmtpSink() as sink:
         sender = factories.sender(program.workspace, port=sink.port)

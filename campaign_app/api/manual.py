@@ -1,0 +1,187 @@
+"""The OpenAPI document rearranged for readers: what the page of the API's docs shows."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from campaign_app.api import examples
+from campaign_app.api.problems import MIMETYPE
+
+ORDER = ("get", "post", "patch", "delete")
+MARKS = (
+    (re.compile(r"\*\*(.+?)\*\*", re.DOTALL), r"<strong>\1</strong>"),
+    (re.compile(r"\*(.+?)\*", re.DOTALL), r"<em>\1</em>"),
+    (re.compile(r"`(.+?)`"), r"<code>\1</code>"),
+)
+TOLD_ELSEWHERE = frozenset({"401", "403", "429", "500", "503"})
+"""Problems that every operation may answer: the introduction tells of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A line of a table."""
+
+    name: str
+    type: str
+    about: Markup
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One operation."""
+
+    id: str
+    method: str
+    path: str
+    summary: str
+    about: Markup
+    parameters: list[Field]
+    body: list[Field]
+    answer: list[Field]
+    status: str
+    problems: list[str]
+    request: str
+    """How curl sends it."""
+    example: str
+    """What it answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """The operations of one noun."""
+
+    name: str
+    about: Markup
+    entries: list[Entry]
+
+
+def chapters(document: dict[str, Any], *, server: str) -> list[Chapter]:
+    """The whole document; `server` is where the examples send their requests."""
+    entries = list(_entries(document, server))
+    return [
+        Chapter(
+            tag["name"],
+            marked(tag["description"]),
+            [one for noun, one in entries if noun == tag["name"]],
+        )
+        for tag in document["tags"]
+    ]
+
+
+def paragraphs(text: str) -> list[Markup]:
+    """The paragraphs of a text, with its few marks."""
+    return [marked(part) for part in text.strip().split("\n\n")]
+
+
+def marked(text: str) -> Markup:
+    """The text with its bold, slanted and coded words as HTML; everything else is escaped."""
+    found = str(escape(text))
+    for pattern, tag in MARKS:
+        found = pattern.sub(tag, found)
+    return Markup(found)  # noqa: S704  escaped above
+
+
+def _entries(document: dict[str, Any], server: str) -> Iterator[tuple[str, Entry]]:
+    known = document["components"]["schemas"]
+    for path, methods in document["paths"].items():
+        for method in sorted(methods, key=ORDER.index):
+            operation = methods[method]
+            yield operation["tags"][0], _entry(operation, method, path, known, server)
+
+
+def _entry(
+    operation: dict[str, Any], method: str, path: str, known: dict[str, Any], server: str
+) -> Entry:
+    body = _schema(operation.get("requestBody", {}).get("content", {}), known)
+    status, good = next(iter(operation["responses"].items()))
+    answer = _schema(good.get("content", {}), known)
+    return Entry(
+        id=operation["operationId"],
+        method=method.upper(),
+        path=path,
+        summary=operation["summary"],
+        about=marked(operation["description"]),
+        parameters=[_parameter(one) for one in operation["parameters"] if one["in"] != "path"],
+        body=_fields(body, known),
+        answer=_fields(answer, known),
+        status=f"{status} {good['description']}",
+        problems=[
+            f"{code} {one['description']}"
+            for code, one in operation["responses"].items()
+            if MIMETYPE in one.get("content", {}) and code not in TOLD_ELSEWHERE
+        ],
+        request=_curl(method.upper(), server + _filled(path), _example(body, known, asked=True)),
+        example=_shown(_example(answer, known)),
+    )
+
+
+def _schema(content: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+    return examples.resolved(content.get("application/json", {}).get("schema", {}), known)
+
+
+def _parameter(one: dict[str, Any]) -> Field:
+    kind = _type(one["schema"], {})
+    place = ", in a header" if one["in"] == "header" else ""
+    return Field(one["name"], kind + place, marked(one["description"]))
+
+
+def _fields(schema: dict[str, Any], known: dict[str, Any], *, within: str = "") -> list[Field]:
+    required = schema.get("required", [])
+    entries = schema.get("properties", {}).get("items")
+    if entries:  # of a list, its entries are of interest
+        following = {"properties": {"next": schema["properties"]["next"]}}
+        entry = examples.resolved(entries["items"], known)
+        return [*_fields(entry, known, within="items[]."), *_fields(following, known)]
+    return [
+        Field(
+            within + name, _type(part, known), marked(part.get("description", "")), name in required
+        )
+        for name, part in schema.get("properties", {}).items()
+    ]
+
+
+def _type(schema: dict[str, Any], known: dict[str, Any]) -> str:
+    """The type in words: "integer or null", "one of draft, sending"."""
+    schema = examples.resolved(schema, known)
+    if "anyOf" in schema:
+        return " or ".join(_type(part, known) for part in schema["anyOf"])
+    if "enum" in schema:
+        return ", ".join(schema["enum"])
+    if schema.get("type") == "array":
+        inner = examples.resolved(schema["items"], known)
+        return "list of objects" if "properties" in inner else f"list of {_type(inner, known)}s"
+    return "moment" if schema.get("format") == "date-time" else schema.get("type", "object")
+
+
+def _example(schema: dict[str, Any], known: dict[str, Any], *, asked: bool = False) -> Any:  # noqa: ANN401
+    """A value of the shape; in a request, what is required and little else."""
+    whole = examples.of(schema, known) if schema else None
+    if not asked or not isinstance(whole, dict):
+        return whole
+    shown = {*schema.get("required", []), "group_ids", "recipient_emails"}
+    few = {name: value for name, value in whole.items() if name in shown}
+    return few if schema.get("required") else {"name": whole.get("name")}
+
+
+def _filled(path: str) -> str:
+    return re.sub(r"\{\w+\}", str(examples.VALUES["id"]), path)
+
+
+def _curl(method: str, url: str, body: Any) -> str:  # noqa: ANN401  any JSON
+    lines = [f"curl -X {method} {url}" if method != "GET" else f"curl {url}"]
+    lines.append('  -H "Authorization: Bearer $TOKEN"')
+    if body is not None:
+        text = _shown(body).replace("'", "'\\''")
+        lines += ['  -H "Content-Type: application/json"', f"  -d '{text}'"]
+    return " \\\n".join(lines)
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401  any JSON
+    return "" if value is None else json.dumps(value, indent=2, ensure_ascii=False)
