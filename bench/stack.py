@@ -41,13 +41,18 @@ class Stack:
     """The files that hold the process numbers of PostgreSQL and Redis."""
     running: dict[str, list[Program]] = field(default_factory=dict)
 
-    def start(self, name: str, *, number: int = 0, **more: str) -> Program:
-        """Start a program of the Procfile, which ends when we do; `more` is its environment's."""
+    def start(
+        self, name: str, *, number: int = 0, command: str | None = None, **more: str
+    ) -> Program:
+        """Start a program of the Procfile, which ends when we do; `more` is its environment's.
+
+        A `command` takes the place of the Procfile's.
+        """
         environment = {**os.environ, **self.environment, **more, "PROCESS_NUMBER": str(number)}
         environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         with (self.folder / f"{name}-{number}.log").open("ab") as log:
             process = subprocess.Popen(
-                ["/bin/sh", "-c", f"exec {children.tied_to_parent(_command(name))}"],
+                ["/bin/sh", "-c", f"exec {children.tied_to_parent(command or _command(name))}"],
                 cwd=ROOT,
                 env=environment,
                 stdin=subprocess.DEVNULL,

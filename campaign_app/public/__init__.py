@@ -6,7 +6,7 @@ from flask import Flask
 
 from campaign_app.extensions import csrf
 from campaign_app.public import clicks, health, hits, metrics, unsubscribe
-from campaign_app.public.pixel import PixelShortcut
+from campaign_app.public.pixel import Pixel, PixelShortcut
 
 
 def register(app: Flask) -> None:
@@ -16,5 +16,10 @@ def register(app: Flask) -> None:
     app.register_blueprint(clicks.bp)
     app.register_blueprint(unsubscribe.bp)
     csrf.exempt(unsubscribe.bp)  # a mail program posts without a cookie and without our form
-    shortcut = PixelShortcut(app.wsgi_app, signer=app.extensions["signer"], hits=hits.install(app))
-    app.wsgi_app = shortcut  # type: ignore[method-assign]
+    pixel = Pixel(
+        signer=app.extensions["signer"],
+        hits=hits.install(app),
+        hops=app.extensions["carillon_config"].trusted_proxies,
+    )
+    app.extensions["pixel"] = pixel
+    app.wsgi_app = PixelShortcut(app.wsgi_app, pixel)  # type: ignore[method-assign]

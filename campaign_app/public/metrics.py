@@ -16,7 +16,7 @@ from campaign_app.extensions import db, redis
 from campaign_app.lib import metrics
 from campaign_app.services import health
 from campaign_app.services import metrics as figures
-from campaign_app.tasks.queues import QUEUES
+from campaign_app.tasks.queues import QUEUES, lists
 from config import Config
 
 FORWARDED = ("X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Forwarded", "Via")
@@ -32,7 +32,8 @@ def scrape() -> Response:
     if not may_read(config):
         abort(404)
     state = health.check(db.engine, redis_url=config.redis_url)
-    found = figures.everything(metrics.read(), health=state, broker=redis.client, queues=QUEUES)
+    queues = {name: lists(name) for name in QUEUES}
+    found = figures.everything(metrics.read(), health=state, broker=redis.client, queues=queues)
     db.session.rollback()
     return Response(_text(found), content_type=CONTENT_TYPE_LATEST)
 

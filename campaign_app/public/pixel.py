@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Iterable
+from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 from campaign_app.lib import clock
 from campaign_app.lib.signing import Signer
+from campaign_app.public import pixel_request
 from campaign_app.tracking.buffer import Buffer
 from campaign_app.tracking.events import Hit
 
@@ -27,32 +30,63 @@ HEADERS = [
 PREFIX, SUFFIX = "/o/", ".gif"
 
 
-class PixelShortcut:
-    """WSGI: `/o/<token>.gif` is answered here, everything else by the application behind.
+class Pixel:
+    """Counts loads of the pixel. `hops`: how many proxies in front write X-Forwarded-For.
 
     A forged token gets the same pixel, so that nobody can try tokens out; nothing is counted.
     """
 
-    def __init__(self, app: WSGIApplication, *, signer: Signer, hits: Buffer) -> None:
-        self._app = app
+    def __init__(self, *, signer: Signer, hits: Buffer, hops: int) -> None:
         self._signer = signer
         self._hits = hits
+        self._hops = hops
+        self._second = 0
+        self._answers = (b"", b"")
+
+    def count(self, token: str, *, method: str, user_agent: str, ip: str) -> None:
+        """Keep a load as a hit if its token is one of ours."""
+        message_id = self._signer.read(token)
+        if message_id is not None:
+            self._hits.add(Hit(message_id, clock.now(), method, user_agent, ip))
+
+    def answer(self, head: bytes, *, peer: str) -> tuple[bytes, bool] | None:
+        """The whole answer to the bytes of a request, and whether its connection may be kept.
+
+        None when it is another request, or this one in an unusual form: WSGI answers those.
+        """
+        load = pixel_request.read(head, hops=self._hops)
+        if load is None:
+            return None
+        self.count(load.token, method="GET", user_agent=load.user_agent, ip=load.ip or peer)
+        second = int(time.time())
+        if second != self._second:
+            self._second, self._answers = second, (_bytes("close"), _bytes("keep-alive"))
+        return self._answers[load.keeps], load.keeps
+
+
+class PixelShortcut:
+    """WSGI: `/o/<token>.gif` is answered here, everything else by the application behind."""
+
+    def __init__(self, app: WSGIApplication, pixel: Pixel) -> None:
+        self._app = app
+        self._pixel = pixel
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         method = environ["REQUEST_METHOD"]
         if not (path.startswith(PREFIX) and path.endswith(SUFFIX) and method in ("GET", "HEAD")):
             return self._app(environ, start_response)
-        message_id = self._signer.read(path[len(PREFIX) : -len(SUFFIX)])
-        if message_id is not None:
-            self._hits.add(
-                Hit(
-                    message_id,
-                    clock.now(),
-                    method=method,
-                    user_agent=environ.get("HTTP_USER_AGENT", ""),
-                    ip=environ.get("REMOTE_ADDR", ""),
-                )
-            )
+        self._pixel.count(
+            path[len(PREFIX) : -len(SUFFIX)],
+            method=method,
+            user_agent=environ.get("HTTP_USER_AGENT", ""),
+            ip=environ.get("REMOTE_ADDR", ""),
+        )
         start_response("200 OK", list(HEADERS))
         return [GIF if method == "GET" else b""]
+
+
+def _bytes(connection: str) -> bytes:
+    lines = [("Date", formatdate(usegmt=True)), ("Connection", connection), *HEADERS]
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines)
+    return f"HTTP/1.1 200 OK\r\n{head}\r\n".encode() + GIF
