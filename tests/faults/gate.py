@@ -13,12 +13,11 @@ from dataclasses import dataclass
 import psycopg2
 from psycopg2.extensions import connection
 
+from tests.faults.scene import PATIENCE, SLOWER
 from tests.faults.tables import Tables
 
 KEY = 4_242
 """The advisory lock that is the gate: the test holds it, who passes shares it."""
-PATIENCE = 60.0
-
 _FUNCTION = f"""
     CREATE OR REPLACE FUNCTION wait_at_gate() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN PERFORM pg_advisory_xact_lock_shared({KEY}); RETURN NEW; END $$
@@ -36,7 +35,7 @@ class Gate:
 
     def wait(self, *, number: int = 1) -> None:
         """Wait until so many transactions stand before the gate."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + PATIENCE * SLOWER
         while self._waiting() < number:
             assert time.monotonic() < deadline, "nobody came to the gate"
             time.sleep(0.02)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 
 import pytest
 
@@ -94,9 +93,7 @@ def test_a_stack_killed_as_a_whole_goes_on_within_a_lease_and_a_round(scene: Sce
         for name in ("dispatch", "sending", "beat"):
             play.stack.start(name)
         play.wait_for_workers()
-        began = time.monotonic()
-        play.wait_for_accepts(accepted + 1, seconds=LEASE + TICK + 2)
-        assert time.monotonic() - began < LEASE + TICK + 2  # two for the doorbell's way
+        play.wait_for_accepts(accepted + 1, seconds=LEASE + TICK + 2)  # two: the doorbell's way
         play.finish()
     invariants.check(play, unconfirmed=1)
 
