@@ -8,7 +8,7 @@ server is spoken to or a gap is slept through.
 from __future__ import annotations
 
 from enum import StrEnum
-from time import monotonic, sleep
+from time import sleep
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -22,6 +22,7 @@ from campaign_app.sending import (
     claims,
     marking,
     pacing,
+    sharing,
     slots,
     stopping,
     troubles,
@@ -36,11 +37,9 @@ from campaign_app.sending.line import Line
 from campaign_app.sending.pacing import Pacer
 from campaign_app.sending.replies import STOP, Verdict, classify_error
 from campaign_app.sending.results import FenceError
+from campaign_app.sending.sharing import Stay
 from campaign_app.sending.throttle import LONGEST_SLEEP, Pace, until_turn
 from campaign_app.sending.workshop import Workshop
-
-TURN_SECONDS = 30.0
-"""A drain goes on longer than this only while nobody else waits for a worker."""
 
 log = logs.get(__name__)
 
@@ -48,13 +47,15 @@ log = logs.get(__name__)
 class End(StrEnum):
     """Why a drain ended. EMPTY: nothing left to claim. NO_SLOT: all connections are taken.
 
-    YIELDED: its turn was over, and others waited. WAITING: the sender rests or the campaign's
-    template cannot be read. STOPPED: the process ends. LOST: its lease ran out.
+    YIELDED: its turn was over, and others waited. CROWDED: its workspace had too many drains.
+    WAITING: the sender rests or the campaign's template cannot be read. STOPPED: the process ends.
+    LOST: its lease ran out.
     """
 
     EMPTY = "empty"
     NO_SLOT = "no slot"
     YIELDED = "yielded"
+    CROWDED = "crowded"
     WAITING = "waiting"
     STOPPED = "stopped"
     LOST = "lost"
@@ -64,7 +65,8 @@ def drain(sender_id: int, *, workshop: Workshop, worker: str) -> End:
     """Send what the sender has dispatched, over one connection, until there is a reason to end."""
     if stopping.is_wanted():
         return End.STOPPED
-    lease = slots.win(sender_id, worker=worker, seconds=workshop.lease_seconds)
+    most = sharing.most_drains(sender_id)
+    lease = slots.win(sender_id, worker=worker, seconds=workshop.lease_seconds, most=most)
     if lease is None:
         return End.NO_SLOT
     run = Drain(lease, workshop, worker)  # before the heartbeat: nobody would end it for us
@@ -98,7 +100,7 @@ class Drain:
         self._books = Books()
         self._seen: slots.Seen | None = None
         self._pacer = Pacer()
-        self._began = monotonic()
+        self._stay = Stay(lease.sender_id, workshop.others_wait)
 
     def run(self) -> End:
         """Step and hand over, by turns, until a step finds a reason to end."""
@@ -128,12 +130,13 @@ class Drain:
                 sleep(1)  # also while the process ends: spinning would help nobody
 
     def _step(self) -> list[Turn]:
+        overstay = self._overstay()  # asks Redis, so before the transaction begins
         self._seen = slots.sender_of(self.lease, self._seen)
         sender = self._seen.sender
         if self._claim:
             self._books.write_down(sender, self._claim)
             self._claim = self._claim if self._claim.held else None
-        if end := self._reason_to_end(sender):
+        if end := self._reason_to_end(sender) or overstay:
             return self._leave(end)
         if not self._claim and not self._claim_more(sender):
             return []
@@ -149,8 +152,12 @@ class Drain:
         is_active = sender.state == SenderState.ACTIVE
         if not is_active or self._books.is_barren or self._books.has_lasting_trouble:
             return End.WAITING
-        is_over = monotonic() - self._began > TURN_SECONDS
-        return End.YIELDED if is_over and self._workshop.others_wait() else None
+        return None
+
+    def _overstay(self) -> End | None:
+        if self._stay.must_give_way():
+            return End.CROWDED
+        return End.YIELDED if self._stay.is_over() else None
 
     def _leave(self, end: End) -> list[Turn]:
         if self._claim:

@@ -16,6 +16,7 @@ from campaign_app.extensions import db
 from campaign_app.lib import clock, logs
 from campaign_app.models.campaigns import Campaign, CampaignStatus
 from campaign_app.sending import ending, late_journals, marking, recover, retries, slots, troubles
+from campaign_app.sending.sharing import Demand, Shares, divide
 from campaign_app.services import campaigns
 
 log = logs.get(__name__)
@@ -32,12 +33,15 @@ _WITHDRAW = text(
       AND (c.status <> 'sending' OR s.state <> 'active')
     """
 )
+# E-mails with a delay between them go one by one: a second connection steps in when one hangs.
 _BELLS = text(
     """
     SELECT s.id AS sender_id, s.workspace_id,
            LEAST((SELECT count(*) FROM batches b WHERE b.sender_id = s.id
                   AND b.state = 'dispatched'),
-                 s.max_connections - busy.slots) AS wanted, busy.slots AS busy
+                 LEAST(s.max_connections,
+                       CASE WHEN s.delay_seconds >= 1 THEN 2 END) - busy.slots) AS wanted,
+           busy.slots AS busy
     FROM senders s
     CROSS JOIN LATERAL (
         SELECT count(*) AS slots FROM sender_slots t
@@ -52,13 +56,17 @@ _BELLS = text(
 class Round:
     """What a round found to be done next.
 
-    `to_retry`: campaigns whose failed messages are still to be made pending. `bells`: drains to
-    ring, by sender, in the order to ring them: round robin between workspaces.
+    `to_retry`: campaigns whose failed messages are still to be made pending.
     """
 
     to_plan: list[int] = field(default_factory=list)
     to_retry: list[int] = field(default_factory=list)
-    bells: list[int] = field(default_factory=list)
+    shares: Shares = field(default_factory=Shares)
+
+    @property
+    def bells(self) -> list[int]:
+        """Drains to ring, by sender, in the order to ring them."""
+        return self.shares.bells
 
 
 def go_round(*, journals: Path, capacity: int) -> Round:
@@ -77,7 +85,9 @@ def go_round(*, journals: Path, capacity: int) -> Round:
     )
     for step in steps:
         _take(step)
-    return Round(_unplanned(), _retried(), _bells(capacity))
+    unplanned = _unplanned()
+    shares = _shares(capacity, planning=list(unplanned.values()))
+    return Round(list(unplanned), _retried(), shares)
 
 
 def _take(step: Callable[[], object]) -> None:
@@ -90,14 +100,14 @@ def _take(step: Callable[[], object]) -> None:
         log.exception("a step of the round failed")
 
 
-def _unplanned() -> list[int]:
-    return list(
-        db.session.scalars(
-            select(Campaign.id)
-            .where(Campaign.status == CampaignStatus.SENDING, Campaign.planned_at.is_(None))
-            .execution_options(all_workspaces=True)  # the dispatcher serves every workspace
-        )
+def _unplanned() -> dict[int, int]:
+    """The workspace of each campaign that is to be planned, by its id."""
+    rows = db.session.execute(
+        select(Campaign.id, Campaign.workspace_id)
+        .where(Campaign.status == CampaignStatus.SENDING, Campaign.planned_at.is_(None))
+        .execution_options(all_workspaces=True)  # the dispatcher serves every workspace
     )
+    return {row.id: row.workspace_id for row in rows}
 
 
 def _retried() -> list[int]:
@@ -111,28 +121,8 @@ def _retried() -> list[int]:
     )
 
 
-def _bells(capacity: int) -> list[int]:
+def _shares(capacity: int, *, planning: list[int]) -> Shares:
     rows = db.session.execute(_BELLS).all()
     db.session.rollback()
-    queues: dict[int, list[int]] = {}
-    busy: dict[int, int] = {}
-    for row in rows:
-        busy[row.workspace_id] = busy.get(row.workspace_id, 0) + row.busy
-        queues.setdefault(row.workspace_id, []).extend([row.sender_id] * max(0, row.wanted))
-    return share(queues, busy, capacity)
-
-
-def share(queues: dict[int, list[int]], busy: dict[int, int], capacity: int) -> list[int]:
-    """The doorbells to ring, by turns between workspaces.
-
-    A workspace holds at most a quarter of all drains while others wait; alone, it may have all.
-    """
-    waiting = {workspace: bells for workspace, bells in queues.items() if bells}
-    quarter = max(1, capacity // 4)
-    rung: list[int] = []
-    for turn in range(capacity):
-        for workspace, bells in waiting.items():
-            crowded = len(waiting) > 1 and busy.get(workspace, 0) + turn >= quarter
-            if turn < len(bells) and not crowded:
-                rung.append(bells[turn])
-    return rung
+    demands = [Demand(r.sender_id, r.workspace_id, max(0, r.wanted), r.busy) for r in rows]
+    return divide(demands, capacity, planning=planning)

@@ -25,6 +25,9 @@ _WIN = text(
         SELECT s.sender_id, s.slot FROM sender_slots s
         JOIN senders ON senders.id = s.sender_id AND s.slot < senders.max_connections
         WHERE s.sender_id = :sender AND (s.lease_until IS NULL OR s.lease_until < now())
+          AND (CAST(:most AS int) IS NULL OR :most > (
+              SELECT count(*) FROM sender_slots busy JOIN senders o ON o.id = busy.sender_id
+              WHERE o.workspace_id = senders.workspace_id AND busy.lease_until > now()))
         ORDER BY s.slot LIMIT 1 FOR UPDATE OF s SKIP LOCKED)
     RETURNING slot, fence
     """
@@ -46,13 +49,16 @@ _TAKE_BACK = text(
 )
 
 
-def win(sender_id: int, *, worker: str, seconds: int = LEASE_SECONDS) -> Lease | None:
+def win(
+    sender_id: int, *, worker: str, seconds: int = LEASE_SECONDS, most: int | None = None
+) -> Lease | None:
     """Win a free slot of the sender and commit; None when all are taken.
 
-    Won before connecting, so ten copies of a doorbell open no eleventh connection.
+    Won before connecting, so ten copies of a doorbell open no eleventh connection. `most` is what
+    the sender's workspace may hold over all its senders.
     """
     asked_at = boot_clock()
-    values = {"sender": sender_id, "worker": worker, "seconds": seconds}
+    values = {"sender": sender_id, "worker": worker, "seconds": seconds, "most": most}
     won = db.session.execute(_WIN, values).one_or_none()
     if won is None:
         db.session.execute(_MAKE, {"sender": sender_id})

@@ -34,7 +34,11 @@ _AGE = func.extract("epoch", _NOW - func.min(Batch.not_before))
 
 
 def everything(
-    process_figures: Sequence[Metric], *, health: Health, broker: Redis, queues: Iterable[str]
+    process_figures: Sequence[Metric],
+    *,
+    health: Health,
+    broker: Redis,
+    queues: Mapping[str, Sequence[str]],
 ) -> list[Metric]:
     """What the processes have counted, and what the tables and Redis say now.
 
@@ -66,8 +70,8 @@ def _workers(health: Health) -> Metric:
     return _gauge("workers", words, _by("part", health.alive))
 
 
-def _queues(broker: Redis, queues: Iterable[str]) -> Metric:
-    lengths = {name: broker.llen(name) for name in queues}
+def _queues(broker: Redis, queues: Mapping[str, Sequence[str]]) -> Metric:
+    lengths = {name: sum(map(broker.llen, lists)) for name, lists in queues.items()}
     return _gauge("queue_length", "Tasks that wait in Redis.", _by("queue", lengths))
 
 

@@ -11,9 +11,9 @@ from campaign_app.extensions import redis
 from campaign_app.lib import logs, pulse
 from campaign_app.lib.tenancy import HasId
 from campaign_app.models.campaigns import Campaign
-from campaign_app.sending import changes, dispatch
+from campaign_app.sending import changes, dispatch, sharing
 from campaign_app.sending.reconcile import Report, reconcile
-from campaign_app.tasks.queues import BEAT, DISPATCH, DOORBELL_SECONDS
+from campaign_app.tasks.queues import AT_ONCE, BEAT, DISPATCH, DOORBELL_SECONDS, LATER
 from campaign_app.tasks.workshop import capacity, worker_name, workshop
 
 RUNG_KEY = "carillon:rung"
@@ -30,8 +30,10 @@ def tick(from_beat: bool = False) -> None:  # Celery sends it by name
         send("sending.plan_campaign", campaign_id)
     for campaign_id in found.to_retry:
         send("sending.retry_failed", campaign_id)
-    for sender_id in found.bells:
-        send("sending.drain_sender", sender_id)
+    sharing.announce(found.shares)
+    for turn, sender_id in enumerate(found.bells):
+        later = turn >= found.shares.urgent
+        send("sending.drain_sender", sender_id, priority=LATER if later else AT_ONCE)
 
 
 def reconcile_and_ring(workspace: HasId, campaign: Campaign) -> Report:
@@ -60,11 +62,16 @@ def ask_for_round() -> None:
         log.warning("doorbell not rung", error=type(error).__name__)
 
 
-def send(task: str, *args: int) -> None:
+def send(task: str, *args: int, priority: int = AT_ONCE) -> None:
     """Put a doorbell into its queue; it is thrown away when nobody answers in time."""
     try:
         celery_app.send_task(
-            task, args=args, expires=DOORBELL_SECONDS, ignore_result=True, retry=False
+            task,
+            args=args,
+            expires=DOORBELL_SECONDS,
+            ignore_result=True,
+            retry=False,
+            priority=priority,
         )
     except (KombuError, OperationalError, RedisError) as error:
         log.warning("doorbell not rung", task=task, error=type(error).__name__)

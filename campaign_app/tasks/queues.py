@@ -8,6 +8,8 @@ from flask import Flask
 from campaign_app.lib import logs
 
 DISPATCH, SENDING, JOBS = QUEUES = ("dispatch", "sending", "jobs")
+AT_ONCE, LATER = 0, 9
+"""Priorities: the doorbells of workspaces that have drains already lie behind all the others."""
 BEAT = "beat"
 """What gives signs of life besides the workers of the queues."""
 TICK_SECONDS = 10
@@ -39,6 +41,11 @@ def make_celery(app: Flask, *, redis_url: str) -> Celery[ContextTask]:
     celery.conf.update(_settings(redis_url))
     app.extensions["celery"] = celery
     return celery
+
+
+def lists(queue: str) -> list[str]:
+    """The Redis lists in which a queue's tasks wait, one for each priority that we use."""
+    return [queue, f"{queue}\x06\x16{LATER}"]  # as Kombu names them
 
 
 TASK_MODULES = tuple(f"campaign_app.tasks.{queue}" for queue in QUEUES)

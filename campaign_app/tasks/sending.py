@@ -13,7 +13,7 @@ from campaign_app.sending import plan, stopping, upkeep
 from campaign_app.sending.deliver import End, drain
 from campaign_app.services import retry
 from campaign_app.tasks import dispatch
-from campaign_app.tasks.queues import SENDING, ContextTask
+from campaign_app.tasks.queues import LATER, SENDING, ContextTask
 from campaign_app.tasks.workshop import worker_name, workshop
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def drain_sender(sender_id: int) -> None:
     logs.bind(sender=sender_id)
     end = drain(sender_id, workshop=workshop(), worker=worker_name())
     if end == End.YIELDED:
-        dispatch.send("sending.drain_sender", sender_id)
+        dispatch.send("sending.drain_sender", sender_id, priority=LATER)
     elif end in (End.EMPTY, End.WAITING):
         dispatch.ask_for_round()
 

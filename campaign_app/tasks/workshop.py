@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from campaign_app.extensions import redis
 from campaign_app.sending.workshop import Workshop
-from campaign_app.tasks.queues import SENDING
+from campaign_app.tasks.queues import SENDING, lists
 from config import Config
 
 THREADS = 48
@@ -35,7 +35,7 @@ def workshop() -> Workshop:
 def others_wait() -> bool:
     """True while doorbells lie in the queue that no thread has answered."""
     try:
-        return bool(redis.client.llen(SENDING))
+        return any(redis.client.llen(key) for key in lists(SENDING))
     except RedisError:
         return False
 

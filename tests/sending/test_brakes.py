@@ -144,6 +144,7 @@ def test_a_server_with_a_limit_gets_everything_at_a_pace_it_takes(live_app: Flas
         engine = start(sink, tmp_path, people=120)
         engine.plan()
         while engine.status() == "sending":
+            time.sleep(1)  # for a whole rest, thirty seconds
             engine.wake_sender()
             if engine.round().bells:
                 engine.drain()

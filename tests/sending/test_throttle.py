@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from campaign_app.extensions import redis
 from campaign_app.sending import throttle
-from campaign_app.sending.dispatch import share
 from campaign_app.sending.throttle import Limit, Pace, Turns, settle, take_turns, until_turn
 
 
@@ -179,18 +178,3 @@ def test_the_log_never_holds_more_than_the_cap(asked: list[tuple[int, int]]):
         used += min(turns.count, wanted)
     assert used <= 10
     assert int(redis.client.hget("carillon:pace:a", "total") or 0) == used
-
-
-def test_doorbells_are_rung_by_turns_between_workspaces():
-    assert share({1: [10, 10, 10], 2: [20]}, {}, 96) == [10, 20, 10, 10]
-
-
-def test_a_lone_workspace_may_have_every_drain():
-    assert len(share({1: [10] * 100}, {}, 96)) == 96
-
-
-@given(st.integers(1, 60), st.integers(0, 30), st.integers(4, 200))
-def test_no_workspace_holds_more_than_a_quarter_while_others_wait(asked, busy, capacity):
-    rung = share({1: [10] * asked, 2: [20]}, {1: busy}, capacity)
-    assert busy + rung.count(10) <= max(capacity // 4, busy)
-    assert 20 in rung
