@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from flask import Blueprint, abort, current_app, redirect
+from flask import Blueprint, abort, current_app, make_response, redirect, render_template
 from werkzeug.wrappers import Response
 
 from campaign_app.public import hits
@@ -21,10 +21,24 @@ def follow(token: str) -> Response:
         abort(404)
     message_id, number = found
     url = links.target(message_id, number=number)
-    if url is None or urlsplit(url).scheme not in ("http", "https"):
+    if url is None:
+        return _private(_missing(message_id, token))
+    if urlsplit(url).scheme not in ("http", "https"):
         abort(404)
     hits.note(message_id, link_number=number)
-    answer = redirect(url, 302)
+    return _private(redirect(url, 302))
+
+
+def _missing(message_id: int, token: str) -> Response:
+    """A page for somebody with an old mail, whose campaign was deleted since; else a plain 404."""
+    mail = links.mail_of(message_id)
+    if mail is not None and mail.has_campaign:
+        abort(404)
+    page = render_template("public/gone.html", mail=mail, token=token.partition(".")[0])
+    return make_response(page, 410)
+
+
+def _private(answer: Response) -> Response:
     answer.headers["Cache-Control"] = "no-store, private"
     answer.headers["Referrer-Policy"] = "no-referrer"
     return answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import Blueprint, abort, current_app, render_template, request
+from flask import Blueprint, abort, current_app, make_response, render_template, request
 
 from campaign_app.extensions import db
 from campaign_app.lib import clock
@@ -54,7 +54,9 @@ def opt_out(token: str) -> str:
 
 def _mail(token: str) -> Mail:
     message_id = current_app.extensions["signer"].read(token)
-    mail = None if message_id is None else links.mail_of(message_id)
-    if mail is None:
+    if message_id is None:
         abort(404)
+    mail = links.mail_of(message_id)
+    if mail is None:  # the whole workspace is gone, and its list with it
+        abort(make_response(render_template("public/gone.html", mail=None), 410))
     return mail

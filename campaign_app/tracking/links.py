@@ -23,7 +23,7 @@ _LINK = text(
 _OWNER = text(
     """
     SELECT m.workspace_id, m.campaign_id, m.recipient_id, m.address, w.name AS workspace_name,
-           s.from_name
+           s.from_name, c.id IS NOT NULL AS has_campaign
     FROM messages m
     JOIN workspaces w ON w.id = m.workspace_id
     LEFT JOIN campaigns c ON c.id = m.campaign_id
@@ -42,6 +42,8 @@ class Mail:
     recipient_id: int
     address: str
     list_name: str
+    has_campaign: bool
+    """Whether the campaign is still there: once it has been deleted, its links lead nowhere."""
 
 
 def target(message_id: int, *, number: int) -> str | None:
@@ -69,4 +71,5 @@ def mail_of(message_id: int) -> Mail | None:
     if row is None:
         return None
     name = row.from_name or row.workspace_name
-    return Mail(row.workspace_id, row.campaign_id, row.recipient_id, row.address, name)
+    of = (row.workspace_id, row.campaign_id, row.recipient_id)
+    return Mail(*of, row.address, name, row.has_campaign)

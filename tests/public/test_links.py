@@ -171,3 +171,19 @@ def test_behind_a_proxy_the_readers_own_address_is_kept(app: Flask, config: Conf
     behind.test_client().get(f"/o/{token(app, mail)}.gif", headers=forwarded)
     (event,) = everything(behind, OpenEvent)
     assert event.ip == "203.0.113.9"
+
+
+def test_a_link_of_a_deleted_campaign_leads_to_a_kind_page(app, client: FlaskClient, mail: Message):
+    db.session.execute(text("DELETE FROM campaigns"))
+    db.session.commit()
+    answer = client.get(f"/c/{token(app, mail)}.1", headers=BROWSER)
+    assert answer.status_code == 410
+    assert "no longer there" in answer.text
+    assert f"/u/{token(app, mail)}" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/c/{}.1", "/u/{}"])
+def test_a_mail_of_a_workspace_that_is_gone_gets_a_kind_page(app, client: FlaskClient, path: str):
+    answer = client.get(path.format(app.extensions["signer"].sign(123_456_789)), headers=BROWSER)
+    assert answer.status_code == 410
+    assert "no more e-mails will come" in answer.text
