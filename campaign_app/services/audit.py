@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from campaign_app.extensions import db
 from campaign_app.lib import logs, metrics
@@ -35,12 +35,6 @@ def record(
             summary=summary,
         )
     )
-
-
-def newest(workspace: HasId) -> int:
-    """The id of the latest line, 0 without any: when it changes, there is something to read."""
-    mine = AuditEntry.workspace_id == workspace.id
-    return db.session.scalar(select(func.max(AuditEntry.id)).where(mine)) or 0
 
 
 def recent(workspace: HasId, *, limit: int = 20) -> list[tuple[AuditEntry, str]]:

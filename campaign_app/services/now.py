@@ -1,35 +1,24 @@
-"""What is happening now in a workspace: one look, cheap enough for every three seconds.
-
-Everything is a sum over batches that are not done, a few rows of the workspace's own, or kept for
-some seconds. Nothing counts messages.
-"""
+"""What is happening now in a workspace: one look, cheap enough for every three seconds."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import func, select, text
 from sqlalchemy.orm import load_only
 
 from campaign_app.extensions import db
-from campaign_app.lib.kept import kept
-from campaign_app.lib.tenancy import HasId, owned_by
+from campaign_app.lib.tenancy import HasId, get_owned, owned_by
 from campaign_app.models.campaigns import LIVE, Campaign, CampaignStatus
 from campaign_app.models.imports import Import
-from campaign_app.models.recipients import WaitingAddresses
 from campaign_app.models.senders import Sender, SenderState
-from campaign_app.services import engagement, imports, live_counts, progress, senders
+from campaign_app.services import imports, live_counts, progress, senders, workload
 from campaign_app.services.progress import Counts
-from campaign_app.services.senders import Usage
+from campaign_app.services.workload import Account, Queue, Sums
 
 MOST = 20
 """Campaigns, and senders, that are shown: the page answers a question, it is no list."""
-READ_SPAN = timedelta(hours=1)
-KEPT_RETRIES = 10
-SOONEST = 2_000
-"""Second tries of all workspaces among which this one's soonest are looked for."""
 
 # Made once: a load_only of a dozen columns takes longer to write than to run.
 _WITHOUT_TEXTS = load_only(
@@ -43,51 +32,10 @@ _WITHOUT_TEXTS = load_only(
     Campaign.pause_reason,
     Campaign.paused_by,
     Campaign.retry_through,
-    Campaign.scheduled_at,
     Campaign.total,
     Campaign.final_counts,
     Campaign.progress,
     raiseload=True,
-)
-_QUEUE = text(
-    """
-    SELECT count(*) FILTER (WHERE state = 'dispatched') AS ready,
-           COALESCE(sum(size - sent - deferred - failed - unconfirmed - skipped - cancelled)
-                    FILTER (WHERE state = 'dispatched'), 0) AS messages,
-           min(not_before) FILTER (WHERE state = 'dispatched') AS oldest,
-           COALESCE(sum(opened), 0) AS in_flight
-    FROM batches
-    WHERE workspace_id = :workspace AND state IN ('dispatched', 'sending')
-      AND sender_id = ANY(:senders)
-    """
-)
-_RETRIES = text(
-    """
-    SELECT extract(epoch FROM min(next_attempt_at))::float AS first,
-           count(*) FILTER (WHERE next_attempt_at <= now() + interval '1 minute') AS soon
-    FROM (SELECT workspace_id, next_attempt_at FROM messages
-          WHERE next_attempt_at IS NOT NULL ORDER BY next_attempt_at LIMIT :most) AS soonest
-    WHERE workspace_id = :workspace
-    """
-)
-_SETTLED = text(
-    """
-    SELECT COALESCE(sum((final_counts->>'unconfirmed')::bigint), 0)
-    FROM campaigns WHERE workspace_id = :workspace AND final_counts IS NOT NULL
-    """
-)
-_READERS = text(
-    """
-    SELECT bucket, sum(opens) AS opens, sum(clicks) AS clicks FROM engagement
-    WHERE workspace_id = :workspace AND bucket > :since GROUP BY bucket ORDER BY bucket
-    """
-)
-_CONNECTIONS = text(
-    """
-    SELECT t.sender_id, count(*) AS in_use FROM sender_slots t
-    JOIN senders s ON s.id = t.sender_id
-    WHERE s.workspace_id = :workspace AND t.lease_until > now() GROUP BY t.sender_id
-    """
 )
 
 
@@ -109,86 +57,57 @@ class UnderWay:
 
 @dataclass(frozen=True, slots=True)
 class AtWork:
-    """A sender, how many of its connections are open, and what counts against its caps."""
+    """A sender and what it is doing."""
 
     sender: Sender
-    connections: int
-    usage: Usage | None
-
-
-@dataclass(frozen=True, slots=True)
-class Queue:
-    """What the dispatcher has given free, what is being handed over, and what waits for its time.
-
-    `ready` counts batches, the others messages.
-    """
-
-    ready: int
-    messages: int
-    oldest: datetime | None
-    in_flight: int
-    retries: int
-    retries_soon: int
-    next_retry: float | None
-    """Seconds since the epoch; None when it is not among the next of everybody's."""
-    unconfirmed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Readers:
-    """Opens and clicks of the last hour in steps of five minutes, the oldest first."""
-
-    opens: list[int]
-    clicks: list[int]
-
-    def lately(self, values: Sequence[int]) -> int:
-        """Those of the last fifteen minutes, about."""
-        return sum(values[-3:])
-
-
-@dataclass(frozen=True, slots=True)
-class Background:
-    """Long work that is not sending: imports, and chunks of addresses that wait for a group."""
-
-    imports: Sequence[Import]
-    waiting_chunks: int
+    account: Account
 
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """All of it. `upcoming` is the next campaign that will start by itself."""
+    """All of it. `idle_senders` are in no use and in no trouble."""
 
     campaigns: Sequence[UnderWay]
     senders: Sequence[AtWork]
     idle_senders: int
     queue: Queue
-    readers: Readers
-    background: Background
-    upcoming: Campaign | None
+    sums: Sums
+    imports: Sequence[Import]
 
     @property
     def is_idle(self) -> bool:
         """True while nothing is sent and nothing waits to be."""
         return not self.campaigns
 
+    @property
+    def unconfirmed(self) -> int:
+        """Messages that wait for a person's decision, in old campaigns as well."""
+        return self.sums.unconfirmed + sum(one.counts.unconfirmed for one in self.campaigns)
+
 
 def look(workspace: HasId, *, now: datetime) -> Now:
     """The workspace at this moment."""
-    accounts = {one.id: one for one in senders.every(workspace)}
-    campaigns = _under_way(workspace, accounts)
-    at_work = _at_work(workspace, accounts, campaigns)
+    every = {one.id: one for one in senders.every(workspace)}
+    campaigns = _under_way(workspace, every)
+    at_work = _at_work(every, campaigns, workload.accounts(workspace))
+    sums = workload.sums(workspace, now=now)
     return Now(
         campaigns=campaigns,
-        senders=at_work,
-        idle_senders=len(accounts) - len(at_work),
-        queue=_queue(workspace, list(accounts), [one.counts for one in campaigns]),
-        readers=_readers(workspace, now),
-        background=_background(workspace),
-        upcoming=_upcoming(workspace),
+        senders=at_work[:MOST],
+        idle_senders=len(every) - len(at_work),
+        queue=workload.queue(workspace, list(every), [one.counts for one in campaigns]),
+        sums=sums,
+        imports=_imports(workspace) if sums.imports else [],
     )
 
 
-def _under_way(workspace: HasId, accounts: dict[int, Sender]) -> list[UnderWay]:
+def upcoming(workspace: HasId, found: Now) -> Campaign | None:
+    """The next campaign that starts by itself."""
+    next_id = found.sums.upcoming_id
+    return None if next_id is None else get_owned(workspace, Campaign, next_id)
+
+
+def _under_way(workspace: HasId, every: Mapping[int, Sender]) -> list[UnderWay]:
     found = db.session.scalars(
         owned_by(workspace, Campaign)
         .where(Campaign.status.in_(LIVE))
@@ -197,13 +116,13 @@ def _under_way(workspace: HasId, accounts: dict[int, Sender]) -> list[UnderWay]:
         .limit(MOST)
     ).all()
     counts = live_counts.of(workspace, found)
-    return [_one(workspace, one, counts[one.id], accounts) for one in found]
+    return [_one(workspace, one, counts[one.id], every) for one in found]
 
 
 def _one(
-    workspace: HasId, campaign: Campaign, counts: Counts, accounts: dict[int, Sender]
+    workspace: HasId, campaign: Campaign, counts: Counts, every: Mapping[int, Sender]
 ) -> UnderWay:
-    sender = accounts.get(campaign.sender_id or 0)
+    sender = every.get(campaign.sender_id or 0)
     return UnderWay(
         campaign=campaign,
         counts=counts,
@@ -214,84 +133,23 @@ def _one(
 
 
 def _at_work(
-    workspace: HasId, accounts: dict[int, Sender], campaigns: Sequence[UnderWay]
+    every: Mapping[int, Sender], campaigns: Sequence[UnderWay], accounts: Mapping[int, Account]
 ) -> list[AtWork]:
     """Senders that are in use or in trouble, those in trouble first."""
-    rows = db.session.execute(_CONNECTIONS, {"workspace": workspace.id})
-    in_use: dict[int, int] = {row.sender_id: row.in_use for row in rows}
-    wanted = {one.campaign.sender_id for one in campaigns} | in_use.keys()
+    in_use = {one.campaign.sender_id for one in campaigns}
+    found = [AtWork(one, accounts.get(one.id, Account())) for one in every.values()]
     shown = [
         one
-        for one in accounts.values()
-        if one.id in wanted or one.state != SenderState.ACTIVE or one.brake_rate is not None
+        for one in found
+        if one.sender.id in in_use or one.account.connections or _is_in_trouble(one.sender)
     ]
-    shown.sort(key=lambda one: (one.state == SenderState.ACTIVE, one.name.lower()))
-    return [AtWork(one, in_use.get(one.id, 0), _usage(one)) for one in shown[:MOST]]
+    return sorted(shown, key=lambda one: (not _is_in_trouble(one.sender), one.sender.name.lower()))
 
 
-def _usage(sender: Sender) -> Usage | None:
-    has_caps = sender.per_minute or sender.per_hour or sender.per_day
-    return senders.usage(sender) if has_caps else None
+def _is_in_trouble(sender: Sender) -> bool:
+    return sender.state != SenderState.ACTIVE or sender.brake_rate is not None
 
 
-def _queue(workspace: HasId, sender_ids: list[int], counts: Sequence[Counts]) -> Queue:
-    whose = {"workspace": workspace.id}
-    row = db.session.execute(_QUEUE, whose | {"senders": sender_ids}).one()
-    retries = sum(one.deferred for one in counts)
-    first, soon = _retries(workspace) if retries else (None, 0)
-    return Queue(
-        ready=row.ready,
-        messages=int(row.messages),
-        oldest=row.oldest,
-        in_flight=int(row.in_flight),
-        retries=retries,
-        retries_soon=min(soon, retries),
-        next_retry=first,
-        unconfirmed=sum(one.unconfirmed for one in counts)
-        + int(db.session.scalar(_SETTLED, whose) or 0),
-    )
-
-
-def _retries(workspace: HasId) -> tuple[float | None, int]:
-    """When the first second try is due, and how many are within a minute."""
-
-    def ask() -> list[float | None]:
-        values = {"workspace": workspace.id, "most": SOONEST}
-        row = db.session.execute(_RETRIES, values).one()
-        return [row.first, row.soon]
-
-    first, soon = kept(f"now:retries:{workspace.id}", KEPT_RETRIES, ask)
-    return first, int(soon or 0)
-
-
-def _readers(workspace: HasId, now: datetime) -> Readers:
-    step = engagement.BUCKET
-    last = datetime.fromtimestamp(
-        now.timestamp() // step.total_seconds() * step.total_seconds(), tz=now.tzinfo
-    )
-    values = {"workspace": workspace.id, "since": last - READ_SPAN}
-    found = {row.bucket: row for row in db.session.execute(_READERS, values)}
-    steps = [last - step * back for back in range(int(READ_SPAN / step) - 1, -1, -1)]
-    return Readers(
-        opens=[int(found[at].opens) if at in found else 0 for at in steps],
-        clicks=[int(found[at].clicks) if at in found else 0 for at in steps],
-    )
-
-
-def _background(workspace: HasId) -> Background:
+def _imports(workspace: HasId) -> Sequence[Import]:
     running = owned_by(workspace, Import).where(Import.state.in_(imports.ACTIVE))
-    chunks = select(func.count()).where(WaitingAddresses.workspace_id == workspace.id)
-    return Background(
-        imports=db.session.scalars(running.order_by(Import.id).limit(MOST)).all(),
-        waiting_chunks=db.session.scalar(chunks) or 0,
-    )
-
-
-def _upcoming(workspace: HasId) -> Campaign | None:
-    return db.session.scalars(
-        owned_by(workspace, Campaign)
-        .where(Campaign.status == CampaignStatus.SCHEDULED)
-        .options(_WITHOUT_TEXTS)
-        .order_by(Campaign.scheduled_at)
-        .limit(1)
-    ).first()
+    return db.session.scalars(running.order_by(Import.id).limit(MOST)).all()

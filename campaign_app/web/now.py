@@ -20,7 +20,8 @@ def index() -> str:
     found, state = present.look(g.workspace, now=moments.here()), _health()
     values = {
         "now": found,
-        "figures": now_figures.of(found, state, last_entry=audit.newest(g.workspace)),
+        "upcoming": present.upcoming(g.workspace, found),
+        "figures": now_figures.of(found, state),
         "system": now_figures.system(state),
         "activity": audit.recent(g.workspace, limit=LOG_LINES),
     }
@@ -32,8 +33,7 @@ def index() -> str:
 def live() -> Response:
     """What moves on the page, every three seconds."""
     found = present.look(g.workspace, now=moments.here())
-    figures = now_figures.of(found, _health(), last_entry=audit.newest(g.workspace))
-    return live_answer.answer(figures)
+    return live_answer.answer(now_figures.of(found, _health()))
 
 
 def _health() -> health.Health:

@@ -12,7 +12,8 @@ from campaign_app.models.imports import Import
 from campaign_app.models.senders import Sender, SenderState
 from campaign_app.services import imports
 from campaign_app.services.health import Health
-from campaign_app.services.now import AtWork, Now, Queue, UnderWay
+from campaign_app.services.now import AtWork, Now, UnderWay
+from campaign_app.services.workload import Queue
 from campaign_app.web.campaign_figures import share, waits
 from campaign_app.web.moments import duration, friendly, localised
 
@@ -33,7 +34,7 @@ class Part:
     at: datetime | None = None
 
 
-def of(now: Now, health: Health, *, last_entry: int) -> dict[str, Any]:
+def of(now: Now, health: Health) -> dict[str, Any]:
     """Everything that moves. Rows come by their id, `c7`, `s3`; `stamp` tells of changed rows."""
     figures = {
         "tiles": _tiles(now),
@@ -41,9 +42,9 @@ def of(now: Now, health: Health, *, last_entry: int) -> dict[str, Any]:
         "tick": _moment(health.at["beat"]),
         **{f"c{one.campaign.id}": _campaign(one) for one in now.campaigns},
         **{f"s{one.sender.id}": _sender(one) for one in now.senders},
-        **{f"i{row.id}": _import(row) for row in now.background.imports},
+        **{f"i{row.id}": _import(row) for row in now.imports},
     }
-    return {**figures, "stamp": _stamp(now, health, last_entry)}
+    return {**figures, "stamp": _stamp(now, health)}
 
 
 def system(health: Health) -> list[Part]:
@@ -84,7 +85,6 @@ def _moment(seconds: float | None) -> datetime | None:
 def _tiles(now: Now) -> dict[str, Any]:
     counts = [one.counts for one in now.campaigns]
     etas = [one.eta for one in now.campaigns if one.eta is not None]
-    readers = now.readers
     return {
         "rate": round(sum(one.rate for one in now.campaigns)),
         "campaigns": _campaigns(now),
@@ -92,10 +92,10 @@ def _tiles(now: Now) -> dict[str, Any]:
         "eta": f"about {duration(max(etas))} at this rate" if etas else _resting(now),
         "retries": now.queue.retries,
         "next_retry": _next_retry(now.queue),
-        "unconfirmed": now.queue.unconfirmed,
-        "doubt": "left to your decision" if now.queue.unconfirmed else "nothing is in doubt",
-        "opens": readers.lately(readers.opens),
-        "clicks": _clicks(readers.lately(readers.clicks)),
+        "unconfirmed": now.unconfirmed,
+        "doubt": "left to your decision" if now.unconfirmed else "nothing is in doubt",
+        "opens": now.sums.opens,
+        "clicks": f"{now.sums.clicks:,} click{'s' if now.sums.clicks != 1 else ''}, 15 min",
     }
 
 
@@ -106,10 +106,6 @@ def _campaigns(now: Now) -> str:
 
 def _resting(now: Now) -> str:
     return "nothing moves just now" if now.campaigns else "nothing waits"
-
-
-def _clicks(count: int) -> str:
-    return f"{count:,} click{'s' if count != 1 else ''}, 15 min"
 
 
 def _next_retry(queue: Queue) -> str:
@@ -148,8 +144,7 @@ def _campaign(one: UnderWay) -> dict[str, Any]:
 
 def _sender(one: AtWork) -> dict[str, Any]:
     return {
-        "connections": one.connections,
-        "percent": share(one.connections, one.sender.max_connections),
+        "connections": one.account.connections,
         "pace": pace(one.sender),
         "caps": caps(one),
         "words": words_of(one.sender),
@@ -167,12 +162,10 @@ def pace(sender: Sender) -> str:
 
 def caps(one: AtWork) -> list[dict[str, Any]]:
     """What counts against each of its caps."""
-    if one.usage is None:
-        return []
     spans = (
-        ("minute", one.usage.minute, one.sender.per_minute),
-        ("hour", one.usage.hour, one.sender.per_hour),
-        ("day", one.usage.day, one.sender.per_day),
+        ("minute", one.account.minute, one.sender.per_minute),
+        ("hour", one.account.hour, one.sender.per_hour),
+        ("day", one.account.day, one.sender.per_day),
     )
     return [
         {"span": span, "used": used, "cap": cap, "percent": min(100.0, share(used, cap))}
@@ -194,16 +187,16 @@ def _import(row: Import) -> dict[str, Any]:
     return {"percent": round(progress.percent, 1), "rows": row.rows, "left": left}
 
 
-def _stamp(now: Now, health: Health, last_entry: int) -> str:
+def _stamp(now: Now, health: Health) -> str:
     """Changes when a row comes, goes or turns into another state: then the board is fetched."""
     parts = [
         *(f"c{one.campaign.id}{one.campaign.status}" for one in now.campaigns),
         *(f"s{one.sender.id}{one.sender.state}{words_of(one.sender)}" for one in now.senders),
-        *(f"i{row.id}{row.state}" for row in now.background.imports),
+        *(f"i{row.id}{row.state}" for row in now.imports),
         *(part.words for part in system(health)),
-        str(bool(now.queue.unconfirmed)),
-        str(now.background.waiting_chunks),
-        str(now.upcoming and now.upcoming.id),
-        str(last_entry),
+        str(bool(now.unconfirmed)),
+        str(now.sums.waiting_chunks),
+        str(now.sums.upcoming_id),
+        str(now.sums.last_entry),
     ]
     return f"{zlib.crc32('|'.join(parts).encode()):x}"
