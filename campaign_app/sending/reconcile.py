@@ -87,7 +87,7 @@ class Report:
     def findings(self) -> list[str]:
         """What was found, in plain words, one sentence each."""
         return [
-            words.format(number=f"{number:,}", s="" if number == 1 else "s")
+            words.format(number=f"{number:,}", **(_ONE if number == 1 else _MORE))
             for name, words in _WORDS.items()
             if (number := int(getattr(self, name)))
         ]
@@ -97,18 +97,19 @@ class Report:
         return {**asdict(self), "is_clean": self.is_clean, "findings": self.findings}
 
 
+_ONE, _MORE = {"s": "", "es": "", "was": "was"}, {"s": "s", "es": "es", "was": "were"}
 _WORDS = {
-    "taken_back": "{number} batch(es) of a worker that died were taken back.",
+    "taken_back": "{number} batch{es} of a worker that died {was} taken back.",
     "given_back": "{number} message{s} had not left yet and will be sent.",
-    "recorded": "{number} message{s} had an answer that was not written down; now it is.",
+    "recorded": "{number} message{s} of theirs had been answered; that is written down now.",
     "unconfirmed": "{number} message{s} had left without an answer: decide what becomes of them.",
     "settled": "{number} unconfirmed message{s} could be settled from a worker's notes.",
     "retried": "{number} message{s} whose time had come will be tried again now.",
-    "repaired": "{number} batch(es) did not match their messages and were counted anew.",
+    "repaired": "{number} batch{es} did not match the messages in them and {was} counted anew.",
     "missing": "{number} message{s} cannot be found. Tell whoever runs this Carillon.",
-    "withdrawn": "{number} batch(es) waited for a worker although nothing may be sent now.",
+    "withdrawn": "{number} batch{es} waited for a worker although nothing may be sent now.",
     "to_plan": "The audience had not been worked out yet; a worker was asked to do so.",
-    "doorbells": "{number} connection{s} could have been sending and were not; they were called.",
+    "doorbells": "{number} connection{s} could have been sending and {was} not: called now.",
     "reopened": "The campaign was not complete after all: it goes on.",
     "completed": "Every message had ended: the campaign is complete.",
 }

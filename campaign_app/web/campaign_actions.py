@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Blueprint, flash, g, redirect, request, url_for
+from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from campaign_app.extensions import db
@@ -55,6 +55,22 @@ def retry_failed(campaign_id: int) -> Response:
         campaigns.retry_failed,
         "Failed messages tried again: {number:,}. Suppressed addresses are left out.",
     )
+
+
+@bp.post("/reconcile")
+def reconcile(campaign_id: int) -> Response | str:
+    """Check its batches, leases and counts, and put right what can be: the report is the answer."""
+    campaign = campaigns.get(g.workspace, campaign_id)
+    try:
+        report = dispatch.reconcile_and_ring(g.workspace, campaign)
+    except Conflict as refusal:
+        db.session.rollback()
+        flash(refusal.message, "danger")
+        return redirect(url_for("campaigns.show", campaign_id=campaign_id))
+    if "HX-Request" in request.headers:
+        return render_template("analytics/_reconciled.html", campaign=campaign, report=report)
+    flash(" ".join(report.findings) or "Everything is in order.", "success")
+    return redirect(url_for("campaigns.show", campaign_id=campaign_id))
 
 
 @bp.post("/rate")

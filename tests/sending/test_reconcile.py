@@ -172,7 +172,7 @@ def test_the_log_tells_what_was_found(engine: Engine):
     change("UPDATE batches SET sent = 0")
     check(engine)
     said = audit.recent(engine.workspace, limit=1)[0][0].summary
-    assert "did not match their messages" in said
+    assert "did not match the messages" in said
 
 
 def test_another_campaign_is_left_alone(engine: Engine, sink: SmtpSink, tmp_path: Path):

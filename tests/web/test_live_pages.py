@@ -138,7 +138,7 @@ def test_the_actions_follow_the_state(alice: Person):
     assert f'action="/campaigns/{paused.id}/pause"' not in page
     done = mailings.freeze(mailings.mailing(alice.workspace, ["sent", "unconfirmed"]))
     page = alice.client.get(f"/campaigns/{done.id}/analytics").text
-    assert f"/campaigns/{done.id}/send-unconfirmed" in page
+    assert f"/unconfirmed/?campaign={done.id}" in page
     assert f"/campaigns/{done.id}/cancel" not in page
 
 
