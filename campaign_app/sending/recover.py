@@ -24,14 +24,14 @@ from campaign_app.sending.claims import Turn
 from campaign_app.sending.handover import Fate, Outcome, Phase, Reply
 from campaign_app.sending.results import Result, record
 from campaign_app.sending.verdicts import Judgement, judge
-from campaign_app.services import unconfirmed
+from campaign_app.services import housekeeping, unconfirmed
 
 MOST = 200
 """Batches taken back in one round."""
 KEPT_SECONDS = 86_400
 """How long a journal that nobody deleted is kept after its last line."""
-SOUGHT_DAYS = 7
-"""How long a journal is kept, and a lost one waited for, while it can settle something."""
+SOUGHT_DAYS = housekeeping.LOST_KEPT.days
+"""How long a journal is kept while it can settle something."""
 
 Facts = dict[int, int | None]
 

@@ -14,7 +14,7 @@ from campaign_app.extensions import db
 from campaign_app.imports import run
 from campaign_app.lib import logs
 from campaign_app.lib.errors import Unavailable
-from campaign_app.services import group_filling, idempotency, recipient_bulk
+from campaign_app.services import group_filling, housekeeping, idempotency, recipient_bulk
 from campaign_app.services.recipient_bulk import Order
 
 DOORBELL_SECONDS = 3600
@@ -71,6 +71,17 @@ def sweep_groups() -> None:
     db.session.commit()
     for group_id in group_filling.overdue():
         ring_filling(group_id)
+
+
+@shared_task(name="jobs.keep_house")
+def keep_house() -> None:
+    """Forget what nobody will ask for again, in short transactions."""
+    after: int | None = 0
+    while after is not None:
+        after = housekeeping.forget_usage(after=after)
+        db.session.commit()
+    housekeeping.forget_lost_windows()
+    db.session.commit()
 
 
 def ring_bulk(workspace_id: int, user_id: int, order: dict[str, Any]) -> None:

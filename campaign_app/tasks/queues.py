@@ -16,6 +16,8 @@ TICK_SECONDS = 10
 """How often Beat rings the dispatcher."""
 SWEEP_SECONDS = 30
 """How often imports and waiting addresses that nobody works at are looked for."""
+HOUSE_SECONDS = 3600
+"""How often old rows are forgotten."""
 DOORBELL_SECONDS = 10
 """A doorbell older than this is thrown away: the next tick has rung again by then."""
 
@@ -77,6 +79,7 @@ def _settings(redis_url: str) -> dict[str, object]:
             },
             "imports": _every(SWEEP_SECONDS, "jobs.sweep_imports", expires=SWEEP_SECONDS),
             "groups": _every(SWEEP_SECONDS, "jobs.sweep_groups", expires=SWEEP_SECONDS),
+            "house": _every(HOUSE_SECONDS, "jobs.keep_house", expires=HOUSE_SECONDS),
         },
     }
 
