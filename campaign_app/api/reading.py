@@ -43,7 +43,7 @@ SAID = {
 
 def body(shape: type[M]) -> M:
     """The JSON body. Raises BadInputError, 400, 415 or 422."""
-    raw = request.get_data(cache=False)
+    raw = request.get_data()
     if not request.is_json:
         message = "Send JSON, with the header Content-Type: application/json."
         raise BadInputError(message, status=415)
@@ -60,7 +60,7 @@ def body(shape: type[M]) -> M:
 
 def nothing() -> None:
     """Refuse a body where none is asked for, but for an empty object."""
-    raw = request.get_data(cache=False).strip()
+    raw = request.get_data().strip()
     if raw and raw != b"{}":
         raise BadInputError("This takes no body: leave it away, or send {}.")
 
