@@ -1,0 +1,161 @@
+"""The pace as the server sees it: by its own clock, over several drains at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+from flask import Flask
+from sqlalchemy import text
+
+from campaign_app.extensions import db, redis
+from campaign_app.models.people import User
+from campaign_app.sending import changes
+from campaign_app.sending.deliver import drain
+from campaign_app.services import campaigns, pace
+from tests import factories
+from tests.sending.engine import Engine, start
+from tests.sending.test_waiting import neighbour
+from tests.smtp_sink import SmtpSink
+
+TOLERANCE = 0.005
+"""Seconds: what two clocks may differ by, Redis's and the server's."""
+
+
+@contextmanager
+def drains(app: Flask, engine: Engine, *, number: int = 2) -> Iterator[None]:
+    """So many drains at work in threads of their own until they find an end, after the block."""
+
+    def run() -> None:
+        with app.app_context():
+            drain(engine.sender.id, workshop=engine.workshop, worker="thread")
+
+    threads = [threading.Thread(target=run) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    yield
+    for thread in threads:
+        thread.join(40)
+        assert not thread.is_alive()
+
+
+def ready(engine: Engine, *, tpm: int | None = None) -> Engine:
+    db.session.execute(text("UPDATE campaigns SET tpm = :tpm"), {"tpm": tpm})
+    db.session.commit()
+    engine.plan()
+    engine.round()
+    return engine
+
+
+def gaps(sink: SmtpSink) -> list[float]:
+    return [after.time - before.time for before, after in pairwise(sink.accepted)]
+
+
+def most_within(sink: SmtpSink, seconds: float) -> int:
+    """The most messages that any span of so many seconds holds."""
+    times = [record.time for record in sink.accepted]
+    return max(sum(begin <= at < begin + seconds for at in times) for begin in times)
+
+
+def wait_for(sink: SmtpSink, number: int, *, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while len(sink.accepted) < number:
+        assert time.monotonic() < until, f"{len(sink.accepted)} of {number} after {seconds} s"
+        time.sleep(0.02)
+
+
+def set_rate(engine: Engine, user: User, tpm: int | None) -> None:
+    """As the page does: change, commit, tell."""
+    engine.refresh()
+    pace.set_rate(engine.workspace, engine.campaign, tpm=tpm, user=user)
+    db.session.commit()
+    changes.announce()
+
+
+def test_a_delay_lies_between_any_two_e_mails(live_app: Flask, tmp_path: Path):
+    with SmtpSink(latency=0.05) as sink:  # so that handing over takes its time
+        engine = start(sink, tmp_path, people=7, delay_seconds=0.4, max_connections=3)
+        with drains(live_app, ready(engine), number=3):
+            pass
+    assert len(sink.accepted) == 7
+    assert min(gaps(sink)) >= 0.4 - TOLERANCE
+
+
+def test_two_campaigns_share_their_senders_delay(live_app: Flask, tmp_path: Path):
+    with SmtpSink() as sink:
+        engine = start(sink, tmp_path, delay_seconds=0.3, max_connections=2)
+        neighbour(engine)
+        with drains(live_app, ready(engine)):
+            pass
+    assert len(sink.accepted) == 6
+    assert min(gaps(sink)) >= 0.3 - TOLERANCE
+
+
+def test_a_delay_is_kept_when_redis_forgets(live_app: Flask, tmp_path: Path):
+    with SmtpSink() as sink:
+        engine = start(sink, tmp_path, people=8, delay_seconds=0.4, max_connections=2)
+        with drains(live_app, ready(engine)):
+            for number in (2, 4, 6):
+                wait_for(sink, number, seconds=10)
+                redis.client.flushall()
+    assert min(gaps(sink)) >= 0.4 - TOLERANCE
+
+
+def test_a_rate_is_spread_evenly(live_app: Flask, tmp_path: Path):
+    with SmtpSink() as sink:
+        engine = start(sink, tmp_path, people=40, max_connections=3)
+        with drains(live_app, ready(engine, tpm=600), number=3):
+            pass
+    assert len(sink.accepted) == 40
+    assert most_within(sink, 2) <= 20 + 4  # a window's worth, and one that came late
+
+
+def test_a_rate_that_is_raised_counts_at_once(live_app: Flask, tmp_path: Path):
+    with SmtpSink() as sink:
+        engine, user = start(sink, tmp_path, people=10), factories.user()
+        with drains(live_app, ready(engine, tpm=7), number=1):
+            time.sleep(2)  # asleep: the first is eight seconds away
+            set_rate(engine, user, 6_000)
+            wait_for(sink, 5, seconds=2)
+
+
+def test_a_rate_that_is_lowered_counts_at_once(live_app: Flask, tmp_path: Path):
+    with SmtpSink() as sink:
+        engine, user = start(sink, tmp_path, people=60), factories.user()
+        with drains(live_app, ready(engine, tpm=300), number=1):
+            wait_for(sink, 5, seconds=10)
+            set_rate(engine, user, 1)
+            time.sleep(1)
+            taken = len(sink.accepted)
+            time.sleep(2)
+            assert len(sink.accepted) == taken
+        assert engine.counts().sent == taken  # the drain has given the batch back, and is gone
+
+
+def test_a_batch_that_is_held_for_its_rate_goes_when_it_is_raised(live_app: Flask, tmp_path: Path):
+    with SmtpSink() as sink:
+        engine, user = start(sink, tmp_path), factories.user()
+        ready(engine, tpm=1)
+        engine.drain()
+        assert engine.round().bells == []
+        set_rate(engine, user, None)
+        assert engine.round().bells == [engine.sender.id]
+        engine.drain()
+    assert engine.counts().sent == 3
+
+
+def test_a_pause_wakes_who_sleeps(live_app: Flask, tmp_path: Path):
+    with SmtpSink() as sink:
+        engine, user = start(sink, tmp_path), factories.user()
+        with drains(live_app, ready(engine, tpm=7), number=1):
+            time.sleep(2)
+            campaigns.pause(engine.workspace, engine.campaign, user=user)
+            db.session.commit()
+            changes.announce()
+            began = time.monotonic()
+        assert time.monotonic() - began < 2
+    assert sink.accepted == []
