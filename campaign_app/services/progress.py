@@ -145,8 +145,8 @@ def waiting_for(
     if prepares := _prepares(campaign, so_far):
         return prepares
     if campaign.sender_id is not None:
-        held = _sender_holds(sender or get_owned(workspace, Sender, campaign.sender_id))
-        if held:
+        held_by = sender or get_owned(workspace, Sender, campaign.sender_id)
+        if held := _sender_holds(held_by, campaign.tpm):
             return held
     if so_far.deferred and so_far.deferred == so_far.total - so_far.done:
         return f"{so_far.deferred:,} will be tried again: the servers asked to wait"
@@ -161,13 +161,16 @@ def _prepares(campaign: Campaign, so_far: Counts) -> str:
     return ""
 
 
-def _sender_holds(sender: Sender) -> str:
+def _sender_holds(sender: Sender, tpm: int | None) -> str:
     if sender.state == SenderState.STOPPED:
         return f"sender stopped: {sender.state_reason}"
     if sender.state == SenderState.COOLING and sender.cooling_until is not None:
         # The page replaces the moment by the user's local time: «until {time}: words».
         until = sender.cooling_until.isoformat(timespec="seconds")
         return f"sender cooling until {until}: {sender.state_reason}"
-    if sender.delay_seconds:
+    if sender.brake_rate and (tpm is None or sender.brake_rate < tpm):
+        rate = f"{max(1, round(sender.brake_rate)):,}"
+        return f"slowed down to {rate} a minute, rising: the server said “{sender.brake_reason}”"
+    if sender.delay_seconds and (tpm is None or 60 / sender.delay_seconds < tpm):
         return f"one e-mail every {sender.delay_seconds:g} s, as the sender is set"
     return ""

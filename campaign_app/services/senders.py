@@ -20,7 +20,7 @@ from campaign_app.models.campaigns import LIVE, Campaign, CampaignStatus
 from campaign_app.models.messages import Batch, BatchState
 from campaign_app.models.people import User
 from campaign_app.models.senders import Sender, SenderSlot, SenderState, SenderUsage
-from campaign_app.services import audit, sender_details
+from campaign_app.services import audit, pace, sender_details
 from campaign_app.services.sender_details import SenderDetails
 from campaign_app.services.uniqueness import claimed
 
@@ -100,6 +100,7 @@ def update(
         _fill(sender, clean, vault=vault)
     if changed and sender.state != SenderState.ACTIVE:
         _activate(sender)
+    pace.release_sender(workspace, sender)
     summary = f"{user.name} changed the sender “{sender.name}”"
     audit.record(workspace, "sender.updated", summary, user=user, subject_id=sender.id)
 
@@ -134,6 +135,16 @@ def resume(workspace: HasId, sender: Sender, *, user: User) -> None:
     _activate(sender)
     summary = f"{user.name} resumed the sender “{sender.name}”"
     audit.record(workspace, "sender.resumed", summary, user=user, subject_id=sender.id)
+
+
+def lift_brake(workspace: HasId, sender: Sender, *, user: User) -> None:
+    """Let a sender that slowed down by itself go at its full pace. Raises Conflict if it does."""
+    if sender.brake_rate is None:
+        raise Conflict("This sender already goes at its full pace.")
+    sender.brake_rate = sender.brake_raised_at = None
+    pace.release_sender(workspace, sender)
+    summary = f"{user.name} let the sender “{sender.name}” go at its full pace again"
+    audit.record(workspace, "sender.unbraked", summary, user=user, subject_id=sender.id)
 
 
 def campaigns_using(workspace: HasId, sender: Sender, *, limit: int = 10) -> Sequence[Campaign]:

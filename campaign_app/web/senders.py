@@ -88,6 +88,17 @@ def resume(sender_id: int) -> Response:
     return redirect(url_for("senders.show", sender_id=sender_id))
 
 
+@bp.post("/<int:sender_id>/full-pace")
+def lift_brake(sender_id: int) -> Response:
+    """Let a sender that slowed down by itself go at its full pace."""
+    sender = senders.get(g.workspace, sender_id)
+    senders.lift_brake(g.workspace, sender, user=g.user)
+    db.session.commit()
+    dispatch.ring()
+    flash(f"“{sender.name}” goes at its full pace again.", "success")
+    return redirect(url_for("senders.show", sender_id=sender_id))
+
+
 @bp.post("/<int:sender_id>/test")
 @trials.limited
 def test(sender_id: int) -> str:

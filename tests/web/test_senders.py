@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -115,6 +116,41 @@ def test_an_unused_sender_is_deleted(alice: Person):
     assert "No sender yet" in answer.text
 
 
+def slowed(person: Person, **values: Any) -> Sender:
+    return factories.sender(
+        person.workspace,
+        brake_rate=120.4,
+        brake_from=240,
+        brake_reason="451 4.7.0 <slow> down",
+        braked_at=datetime(2026, 11, 22, 14, 5, tzinfo=UTC),
+        **values,
+    )
+
+
+def test_a_slowed_sender_says_how_far_since_when_and_why(alice: Person):
+    page = alice.client.get(f"/senders/{slowed(alice, per_minute=600).id}").text
+    assert "Slowed down to 120 a minute" in page
+    assert "It did 240 a minute" in page
+    assert "22 Nov 2026, 14:05" in page
+    assert "451 4.7.0 &lt;slow&gt; down" in page
+    assert "to the 600 a minute it is set to" in page
+    assert "slowed to 120 a minute" in alice.client.get("/senders/").text
+
+
+def test_without_a_set_pace_the_page_says_when_the_brake_ends(alice: Person):
+    page = alice.client.get(f"/senders/{slowed(alice).id}").text
+    assert "above 300 a minute it has no limit again" in page
+
+
+def test_the_brake_of_a_slowed_sender_can_be_lifted(alice: Person):
+    sender = slowed(alice)
+    alice.client.post(f"/senders/{sender.id}/full-pace")
+    db.session.refresh(sender)
+    assert sender.brake_rate is None
+    assert "Slowed down" not in alice.client.get(f"/senders/{sender.id}").text
+    assert alice.client.post(f"/senders/{sender.id}/full-pace").status_code == 409
+
+
 def test_a_stopped_sender_shows_the_servers_words_and_is_resumed(alice: Person):
     sender = factories.sender(
         alice.workspace, state=SenderState.STOPPED, state_reason="535 5.7.8 Bad log-in"
@@ -183,7 +219,7 @@ def test_all_pages_that_send_tests_share_one_allowance(
     assert "many tests" in browser.post(pages[0], data=form).text
 
 
-@pytest.mark.parametrize("rest", ["", "/edit", "/delete", "/resume", "/test"])
+@pytest.mark.parametrize("rest", ["", "/edit", "/delete", "/resume", "/full-pace", "/test"])
 def test_a_stranger_sees_nothing_there(alice: Person, charlie: Person, rest: str):
     sender = factories.sender(alice.workspace, name="Alices secret")
     path = f"/senders/{sender.id}{rest}"
