@@ -106,22 +106,23 @@ def test_a_links_clicks_and_people_are_counted(mail: Message):
     assert (link.clicks, link.unique_clicks) == (3, 1)
 
 
+def write_in_parts(app: Flask, hits: list[Hit], failures: list[Exception]) -> None:
+    with app.app_context():
+        try:
+            for start in range(0, len(hits), 50):
+                record.write(hits[start : start + 50])
+        except Exception as error:  # noqa: BLE001  told to the test
+            failures.append(error)
+
+
 def test_two_processes_write_the_same_messages_without_waiting_in_a_circle(live_app: Flask):
     workspace = factories.workspace()
     campaign = factories.campaign(workspace)
     mails = [factories.message(campaign, factories.recipient(workspace)) for _ in range(20)]
     hits = [hit(mail, later=n / 100) for n in range(20) for mail in mails]
-    failures = []
-
-    def write(own: list[Hit]) -> None:
-        with live_app.app_context():
-            try:
-                for start in range(0, len(own), 50):
-                    record.write(own[start : start + 50])
-            except Exception as error:  # noqa: BLE001  told to the test
-                failures.append(error)
-
-    threads = [threading.Thread(target=write, args=(own,)) for own in (hits, hits[::-1])]
+    failures: list[Exception] = []
+    parts = [(live_app, own, failures) for own in (hits, hits[::-1])]
+    threads = [threading.Thread(target=write_in_parts, args=part) for part in parts]
     for thread in threads:
         thread.start()
     for thread in threads:
