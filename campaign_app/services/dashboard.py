@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Row, Select, exists, select, text
+from sqlalchemy import Select, exists, select, text
 from sqlalchemy.orm import load_only
 
 from campaign_app.extensions import db
@@ -34,24 +34,31 @@ _WITHOUT_TEXTS = load_only(
     Campaign.planned_at,
     raiseload=True,
 )
-# By hand and not as objects: it is asked for every few seconds on every page.
-_MOVING = text(
+# What stands still, what moves, what was opened today, and the newest line of the log: every page
+# asks for it every few seconds, so it is one trip. What a batch left unfinished overnight sent
+# yesterday counts as today's: fifty at the most.
+_NOW = text(
     """
-    SELECT id, status, total, final_counts FROM campaigns
-    WHERE workspace_id = :workspace AND status IN ('sending', 'paused', 'cancelled')
-      AND final_counts IS NULL
-    """
-)
-# What stands still, what was opened today, and the newest line of the log, in one trip.
-_SUMS = text(
-    """
-    SELECT COALESCE(sum((final_counts->>'sent')::bigint), 0) AS sent,
-           COALESCE(sum((final_counts->>'failed')::bigint), 0) AS failed,
+    SELECT stopped.sent, stopped.failed, lately.sent AS sent_lately, lately.failed AS failed_lately,
+           (SELECT COALESCE(jsonb_agg(jsonb_build_array(id, status, total)), '[]') FROM campaigns
+            WHERE workspace_id = :workspace AND status IN ('sending', 'paused', 'cancelled')
+              AND final_counts IS NULL)::text AS moving,
            (SELECT COALESCE(sum(unique_opens), 0) FROM engagement
             WHERE workspace_id = :workspace AND bucket >= :midnight) AS opened_today,
            (SELECT COALESCE(max(id), 0) FROM audit_log
             WHERE workspace_id = :workspace) AS last_entry
-    FROM campaigns WHERE workspace_id = :workspace AND final_counts IS NOT NULL
+    FROM (SELECT COALESCE(sum((final_counts->>'sent')::bigint), 0) AS sent,
+                 COALESCE(sum((final_counts->>'failed')::bigint), 0) AS failed
+          FROM campaigns
+          WHERE workspace_id = :workspace AND final_counts IS NOT NULL) AS stopped,
+         (SELECT COALESCE(sum(sent), 0) AS sent, COALESCE(sum(failed), 0) AS failed
+          FROM (SELECT sent, failed FROM batches
+                WHERE workspace_id = :workspace AND finished_at > to_timestamp(:until)
+                  AND finished_at >= :midnight
+                UNION ALL
+                SELECT sent, failed FROM batches
+                WHERE workspace_id = :workspace AND finished_at IS NULL AND fence > 0) AS b
+         ) AS lately
     """
 )
 _OPENED_BEFORE = text(
@@ -78,6 +85,16 @@ class Figures:
     sent: int
     failed: int
     opened: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """A campaign that is under way, as far as its counts go."""
+
+    id: int
+    status: str
+    total: int
+    final_counts: dict[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,21 +164,25 @@ class Steps:
 
 def overview(workspace: HasId, *, midnight: datetime) -> Overview:
     """The figures of today (since `midnight`) and overall; cheap enough for every five seconds."""
-    moving: Sequence[Row[Any]] = db.session.execute(_MOVING, {"workspace": workspace.id}).all()
+    past = _past(workspace, midnight)
+    values = {"workspace": workspace.id, "midnight": midnight, "until": past["until"]}
+    now = db.session.execute(_NOW, values).one()
+    moving = [Moving(*one) for one in json.loads(now.moving)]
     counts = live_counts.of(workspace, moving)
-    today = live_counts.since(workspace, midnight)
-    values = {"workspace": workspace.id, "midnight": midnight}
-    sums = db.session.execute(_SUMS, values).one()
     return Overview(
-        today=Figures(today.sent, today.failed, int(sums.opened_today)),
+        today=Figures(
+            int(past["sent"]) + int(now.sent_lately),
+            int(past["failed"]) + int(now.failed_lately),
+            int(now.opened_today),
+        ),
         overall=Figures(
-            int(sums.sent) + sum(one.sent for one in counts.values()),
-            int(sums.failed) + sum(one.failed for one in counts.values()),
-            int(sums.opened_today) + _opened_before(workspace, midnight),
+            int(now.sent) + sum(one.sent for one in counts.values()),
+            int(now.failed) + sum(one.failed for one in counts.values()),
+            int(now.opened_today) + int(past["opened_before"]),
         ),
         pending=sum(one.pending + one.sending for one in counts.values()),
         sending=_sending(moving, counts),
-        last_entry=int(sums.last_entry),
+        last_entry=int(now.last_entry),
     )
 
 
@@ -216,9 +237,22 @@ def _light(workspace: HasId) -> Select[Campaign]:
     return owned_by(workspace, Campaign).options(_WITHOUT_TEXTS)
 
 
-def _sending(moving: Sequence[Row[Any]], counts: dict[int, Counts]) -> Sending:
+def _sending(moving: Sequence[Moving], counts: dict[int, Counts]) -> Sending:
     active = [counts[one.id] for one in moving if one.status == CampaignStatus.SENDING]
     return Sending(len(active), sum(one.done for one in active), sum(one.total for one in active))
+
+
+def _past(workspace: HasId, midnight: datetime) -> dict[str, float]:
+    """What batches did that ended some seconds ago, and what was opened before today."""
+    key = f"dashboard:past:{workspace.id}:{midnight.timestamp():.0f}"
+    return kept(
+        key,
+        live_counts.KEPT_SECONDS,
+        lambda: {
+            **live_counts.ended_since(workspace, midnight),
+            "opened_before": _opened_before(workspace, midnight),
+        },
+    )
 
 
 def _opened_before(workspace: HasId, midnight: datetime) -> int:

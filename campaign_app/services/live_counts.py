@@ -9,7 +9,6 @@ may use these numbers: when an old refusal is tried again, they are up to KEPT_S
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import TextClause, text
@@ -58,27 +57,6 @@ _DAY_ENDED = text(
       AND finished_at <= now() - interval '5 seconds'
     """
 )
-# What a batch left unfinished overnight sent yesterday counts as today's: fifty at the most.
-_DAY_MOVING = text(
-    """
-    SELECT COALESCE(sum(sent), 0) AS sent, COALESCE(sum(failed), 0) AS failed
-    FROM (
-        SELECT sent, failed FROM batches
-        WHERE workspace_id = :workspace AND finished_at > to_timestamp(:until)
-          AND finished_at >= :since
-        UNION ALL
-        SELECT sent, failed FROM batches
-        WHERE workspace_id = :workspace AND finished_at IS NULL AND fence > 0) AS moving
-    """
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of messages in a span of time."""
-
-    sent: int = 0
-    failed: int = 0
 
 
 def of(workspace: HasId, campaigns: Sequence[Countable]) -> dict[int, Counts]:
@@ -88,16 +66,12 @@ def of(workspace: HasId, campaigns: Sequence[Countable]) -> dict[int, Counts]:
     return found | progress.counts(workspace, [one for one in campaigns if one.id not in found])
 
 
-def since(workspace: HasId, moment: datetime) -> Outcome:
-    """What the workspace has sent, and what failed, since `moment` (midnight, say)."""
-    whose = {"workspace": workspace.id, "since": moment}
-    key = f"live:day:{workspace.id}:{moment.timestamp():.0f}"
-    ended = kept(key, KEPT_SECONDS, lambda: _numbers(_DAY_ENDED, whose))
-    moving = _numbers(_DAY_MOVING, whose | {"until": ended["until"]})
-    return Outcome(
-        int(ended["sent"] + moving["sent"]),
-        int(ended["failed"] + moving["failed"]),
-    )
+def ended_since(workspace: HasId, moment: datetime) -> dict[str, float]:
+    """What batches that ended since `moment` (midnight, say) have `sent`, and what `failed` there.
+
+    As of some seconds ago: `until`, in epoch seconds.
+    """
+    return _numbers(_DAY_ENDED, {"workspace": workspace.id, "since": moment})
 
 
 def _large(workspace: HasId, campaign: Countable) -> Counts:

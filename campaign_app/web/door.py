@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 from campaign_app.extensions import login_manager
 from campaign_app.lib import logs
 from campaign_app.lib.errors import Forbidden, Invalid
-from campaign_app.models.people import Role, User
+from campaign_app.models.people import Membership, Role, User
 from campaign_app.services import people
 
 OWN_ACCOUNT = frozenset({"settings.index", "settings.password"})
@@ -57,6 +57,9 @@ def load_user(session_name: str) -> User | None:
     user_id, _, version = session_name.partition(":")
     if not (user_id.isdigit() and version.isdigit()):
         return None
+    g.places = places = people.session_places(int(user_id), session_version=int(version))
+    if places:
+        return places[0].user
     return people.session_user(int(user_id), session_version=int(version))
 
 
@@ -84,7 +87,7 @@ def require_member() -> Response | None:
     """Let members in and remember their workspace; send strangers to the log-in page."""
     if not current_user.is_authenticated:
         return _send_to_log_in()
-    membership = people.membership(current_user, workspace_id=session.get("workspace_id"))
+    membership = _membership()
     g.user = current_user._get_current_object()  # noqa: SLF001 - a row must not hold the proxy
     g.workspace, g.role = membership.workspace, membership.role
     logs.bind(workspace=g.workspace.id, user=g.user.id)
@@ -92,6 +95,14 @@ def require_member() -> Response | None:
     if changes and g.role == Role.VIEWER and request.endpoint not in OWN_ACCOUNT:
         raise Forbidden("Your role lets you look, not change. Ask an owner of the workspace.")
     return None
+
+
+def _membership() -> Membership:
+    """The place of the session's user, which came with them if this request has loaded them."""
+    places, workspace_id = g.get("places"), session.get("workspace_id")
+    if places and places[0].user_id == current_user.id:
+        return people.chosen(places, workspace_id=workspace_id)
+    return people.membership(current_user, workspace_id=workspace_id)
 
 
 def _send_to_log_in() -> Response:
