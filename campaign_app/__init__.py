@@ -54,6 +54,7 @@ def _flask_settings(config: Config) -> dict[str, object]:
             "max_overflow": 8,
             "pool_pre_ping": True,
             "hide_parameters": True,  # an error in the log must not tell addresses and hashes
+            "connect_args": {"options": _patience(config)},
         },
         "RATELIMIT_STORAGE_URI": config.redis_url,
         "RATELIMIT_ENABLED": config.environment != "testing",
@@ -71,6 +72,15 @@ def _flask_settings(config: Config) -> dict[str, object]:
         "WTF_CSRF_TIME_LIMIT": None,  # a draft left open overnight must still save
         "TESTING": config.environment == "testing",
     }
+
+
+def _patience(config: Config) -> str:
+    """PostgreSQL ends a session that stops in mid-transaction for longer than a lease.
+
+    A frozen worker, or a host that fell off the network, would hold its rows for hours, and whoever
+    takes its batches back would wait for them.
+    """
+    return f"-c idle_in_transaction_session_timeout={config.lease_seconds * 1000}"
 
 
 def _connect(app: Flask, config: Config) -> None:

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from tests.faults import invariants
+from tests.faults.gate import gate
 from tests.faults.scene import LEASE, SceneMaker
 from tests.smtp_session import Fault
 
@@ -51,6 +52,19 @@ def test_a_worker_frozen_at_the_dot_past_its_lease_writes_nothing_when_it_wakes(
         play.stack.kill("sending-1", signal.SIGCONT)
         play.finish()
     invariants.check(play, unconfirmed=1)
+
+
+def test_one_frozen_in_mid_transaction_cannot_hold_its_rows_for_ever(scene: SceneMaker):
+    with scene(people=0) as play:
+        with gate(play.tables, "batches", "NEW.sent > OLD.sent") as closed:
+            play.mail(people=120)
+            closed.wait()
+            play.stack.kill("sending-1", signal.SIGSTOP)
+        play.stack.start("sending", number=2)
+        play.finish()
+        play.stack.kill("sending-1", signal.SIGCONT)
+        time.sleep(2)  # for whatever it may still try
+    invariants.check(play)
 
 
 def test_a_worker_that_freezes_again_and_again_sends_nothing_twice(scene: SceneMaker):
