@@ -96,8 +96,7 @@ def _paths(app: Flask, campaign: Campaign) -> list[str]:
         "/live.json": "/live.json",
         "/campaigns/<int:campaign_id>/live.json": f"/campaigns/{campaign.id}/live.json",
         "/campaigns/live.json": f"/campaigns/live.json?id={campaign.id}",
-        "/now": "/now",
-        "/now.json": "/now.json",
+        "/now/live.json": "/now/live.json",
     }
     return [path for rule, path in paths.items() if rule in offered]
 
