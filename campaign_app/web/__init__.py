@@ -23,6 +23,7 @@ from campaign_app.web import (
     reports,
     senders,
     settings,
+    static_files,
     templates,
     unconfirmed,
 )
@@ -55,6 +56,7 @@ def register(app: Flask) -> None:
     errors.install(app)
     filters.install(app)
     headers.install(app)
+    static_files.install(app)
     for blueprint in OPEN:
         app.register_blueprint(blueprint)
     for blueprint in GUARDED:
