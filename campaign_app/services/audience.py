@@ -210,6 +210,7 @@ def copy_to(workspace: HasId, campaign: Campaign, copy: Campaign) -> None:
     if campaign.own_group_id:
         people = _places(workspace, [campaign.own_group_id]).subquery()
         group = own_group(workspace, copy)
+        group_filling.copy_waiting(workspace, campaign.own_group_id, to=group)
         _join(select(literal(workspace.id), literal(group), people.c.recipient_id))
 
 

@@ -127,7 +127,8 @@ def schedule(
     transitions.lock(campaign, "scheduled")
     moment = wall_clock.resolve(when, zone)
     found = readiness.blockers(workspace, campaign)
-    _refuse(campaign, [one for one in found if one.place != Place.IMPORTS], "scheduled")
+    may_end_before = (Place.IMPORTS, Place.FILLING)
+    _refuse(campaign, [one for one in found if one.place not in may_end_before], "scheduled")
     values = {"scheduled_at": moment.at, "time_zone": moment.zone, "pause_reason": ""}
     transitions.win(
         workspace, campaign, EDITABLE, "scheduled", status=CampaignStatus.SCHEDULED, **values

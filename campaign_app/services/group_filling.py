@@ -87,6 +87,15 @@ def step(group_id: int) -> bool:
     return True
 
 
+def copy_waiting(workspace: HasId, group_id: int, *, to: int) -> None:
+    """Let those who wait for one group wait for another, too; before its members are copied."""
+    names = ("workspace_id", "user_id", "addresses", "reason", "source")
+    waiting = select(literal(to), *(getattr(WaitingAddresses, name) for name in names)).where(
+        WaitingAddresses.workspace_id == workspace.id, WaitingAddresses.group_id == group_id
+    )
+    db.session.execute(insert(WaitingAddresses).from_select(["group_id", *names], waiting))
+
+
 def is_filling(workspace: HasId, group_id: int) -> bool:
     """Whether addresses still wait to come into the group."""
     one = select(WaitingAddresses.id).where(

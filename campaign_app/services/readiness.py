@@ -25,6 +25,8 @@ class Place(StrEnum):
     SENDER = "sender"
     SENDERS = "senders"
     IMPORTS = "imports"
+    FILLING = "filling"
+    """Nothing to mend but to wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def blockers(workspace: HasId, campaign: Campaign) -> list[Finding]:
         found.append(Finding(message, Place.IMPORTS))
     elif any(group_filling.is_filling(workspace, group) for group in own):
         message = "Its recipients are still being added: try again in a moment."
-        found.append(Finding(message, Place.IMPORTS))
+        found.append(Finding(message, Place.FILLING))
     elif audience.is_empty(workspace, campaign):
         found.append(Finding(_nobody(workspace, campaign), Place.AUDIENCE))
     return found

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 
 import pytest
 
 from campaign_app.extensions import db
+from campaign_app.lib import clock
 from campaign_app.models.recipients import RecipientStatus, WaitingAddresses
-from campaign_app.services import group_filling
+from campaign_app.services import campaigns, group_filling
 from campaign_app.tasks import jobs
 from tests import factories
 from tests.api.program import Program, wrong
@@ -97,6 +99,20 @@ def test_a_deleted_campaign_takes_those_on_their_way_along(program: Program):
     made = make(program, recipient_emails=MANY)
     assert program.delete(f"/campaigns/{made['id']}").status_code == 204
     assert not waiting()
+
+
+def test_a_copy_is_filled_like_the_campaign_that_is_being_filled(program: Program):
+    made = make(program, recipient_emails=MANY)
+    campaign = campaigns.get(program.workspace, made["id"])
+    copy = campaigns.duplicate(program.workspace, campaign, user=program.user)
+    db.session.commit()
+    work_off()
+    assert total(program, copy.id) == total(program, made["id"]) == len(MANY)
+
+
+def test_what_is_being_filled_can_be_scheduled(program: Program):
+    at = (clock.now() + timedelta(days=1)).isoformat()
+    assert make(program, recipient_emails=MANY, scheduled_at=at)["status"] == "scheduled"
 
 
 def test_a_hundred_thousand_are_taken_at_once(program: Program):
