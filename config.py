@@ -42,6 +42,8 @@ class Config:
     """The port the development mail catcher listens on."""
     workers: int = 2
     """How many sending processes run; the dispatcher shares their threads out fairly."""
+    sending_threads: int = 48
+    """Drains, that is connections, that one sending process runs at once."""
     lease_seconds: int = 60
     """How long a dead worker's mails wait until others take them over; renewed four times in it."""
     max_upload_bytes: int = 2 * 1024**3

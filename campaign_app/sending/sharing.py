@@ -112,13 +112,9 @@ class Stay:
         self._key = f"carillon:leave:{sender_id}"
         self._others_wait = others_wait
         self._began = monotonic()
-        self._looked = 0.0
 
     def must_give_way(self) -> bool:
         """True for as many of the sender's drains as its workspace has too many."""
-        if monotonic() - self._looked < changes.LOOK_SECONDS:
-            return False
-        self._looked = monotonic()
         if not _told(self._key):
             return False
         try:

@@ -98,6 +98,8 @@ def update(
     changed = clean.password or any(getattr(sender, x) != getattr(clean, x) for x in SERVER)
     with claimed(TAKEN.format(clean.name)):
         _fill(sender, clean, vault=vault)
+    if changed:  # another server has limits of its own
+        sender.brake_rate = sender.brake_raised_at = None
     if changed and sender.state != SenderState.ACTIVE:
         _activate(sender)
     pace.release_sender(workspace, sender)

@@ -13,9 +13,6 @@ from campaign_app.sending.workshop import Workshop
 from campaign_app.tasks.queues import SENDING, lists
 from config import Config
 
-THREADS = 48
-"""Drains that one sending process runs at once: `--concurrency` in the Procfile."""
-
 
 def workshop() -> Workshop:
     """What a drain of this process works with."""
@@ -43,7 +40,7 @@ def others_wait() -> bool:
 def capacity() -> int:
     """Drains that can run at once over all sending processes."""
     config: Config = current_app.extensions["carillon_config"]
-    return config.workers * THREADS
+    return config.workers * config.sending_threads
 
 
 def worker_name() -> str:
