@@ -8,13 +8,13 @@ server is spoken to or a gap is slept through.
 from __future__ import annotations
 
 from enum import StrEnum
-from time import sleep
+from time import monotonic, sleep
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from campaign_app.extensions import db
-from campaign_app.lib import logs
+from campaign_app.lib import logs, metrics
 from campaign_app.lib.errors import CarillonError, Invalid
 from campaign_app.models.senders import Sender, SenderState
 from campaign_app.sending import (
@@ -169,7 +169,9 @@ class Drain:
 
     def _commit(self) -> None:
         """Commit, and only then forget what has been written."""
+        began = monotonic()
         db.session.commit()
+        metrics.commit(monotonic() - began)
         if self._books.forget():
             self.line.journal.clear()
         if self._claim and not self._claim.held:
