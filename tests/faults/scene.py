@@ -47,6 +47,8 @@ LATENCY = 0.01
 PATIENCE = 60.0
 SLOWER = float(os.environ.get("SLOWER", "1"))
 """How many times longer everything may take, on a machine that is busy with other things."""
+WAITING = {"messages": "next_attempt_at", "batches": "not_before", "senders": "cooling_until"}
+"""Which columns of which tables say until when something waits."""
 
 SceneMaker = Callable[..., AbstractContextManager["Scene"]]
 
@@ -105,6 +107,22 @@ class Scene:
         """I8: every campaign is over within so many seconds, and soon nobody holds a lease."""
         self.wait(lambda: all(one.is_over() for one in self.mailings), seconds=seconds)
         self.wait(lambda: not self.held(), seconds=LEASE + 2 * TICK)
+
+    def hurry(self) -> None:
+        """Let the time come of every deferred message, held batch and resting sender."""
+        for table, column in WAITING.items():
+            self.tables.rows(f"UPDATE {table} SET {column} = now() WHERE {column} > now()")
+        self.ring("dispatch.tick")
+
+    def hurry_until(self, until: Callable[[], bool], *, seconds: float = PATIENCE) -> None:
+        """Hurry again and again, until it is true; fail after so many seconds."""
+
+        def has_come() -> bool:
+            self.hurry()
+            time.sleep(1)
+            return until()
+
+        self.wait(has_come, seconds=seconds)
 
     def held(self) -> int:
         """How many leases stand, on batches and slots, expired or not."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -57,3 +58,7 @@ class MailServer:
         assert self._process is not None
         assert self._process.stdout is not None
         return self._process.stdout.readline().strip()
+
+
+ServerMaker = Callable[..., MailServer]
+"""Starts a further server with this script: `servers(Fault(…), latency=0.05)`."""
