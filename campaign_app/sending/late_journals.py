@@ -79,9 +79,12 @@ def settle(journals: Path, *, campaign_id: int | None = None) -> Settled:
     windows = db.session.execute(_WINDOWS, values).all()
     db.session.rollback()
     for window in windows:
-        facts = journal.read(journals / window.journal)
-        _settle(window, facts, settled)
-        db.session.commit()
+        try:
+            _settle(window, journal.read(journals / window.journal), settled)
+            db.session.commit()
+        except Exception:  # the next time tries again; one window must not keep back the others
+            db.session.rollback()
+            log.exception("late journal not settled", journal=window.journal)
     return settled
 
 
