@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Select, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import contains_eager, joinedload
 
 from campaign_app.extensions import db
@@ -15,6 +15,18 @@ from campaign_app.services import audit
 from campaign_app.services.uniqueness import claimed
 
 MAX_NAME = 100
+_PLACES = (
+    select(Membership)
+    .options(joinedload(Membership.workspace))
+    .order_by(Membership.id)
+    .execution_options(all_workspaces=True)  # the user's own, whichever workspace
+)
+# Made once: every request asks this.
+_OF_SESSION = (
+    _PLACES.join(Membership.user)
+    .where(User.id == bindparam("user"), User.session_version == bindparam("version"))
+    .options(contains_eager(Membership.user))
+)
 KNOWN = "There is already an account with this address. Log in instead."
 
 
@@ -30,12 +42,8 @@ def session_places(user_id: int, *, session_version: int) -> Sequence[Membership
 
     Empty when a change of password has ended the session, or the user belongs nowhere.
     """
-    return db.session.scalars(
-        _places()
-        .join(Membership.user)
-        .where(User.id == user_id, User.session_version == session_version)
-        .options(contains_eager(Membership.user))
-    ).all()
+    values = {"user": user_id, "version": session_version}
+    return db.session.scalars(_OF_SESSION, values).all()
 
 
 def membership(user: User, *, workspace_id: int | None = None) -> Membership:
@@ -43,7 +51,7 @@ def membership(user: User, *, workspace_id: int | None = None) -> Membership:
 
     Raises NotFound when the user belongs to none.
     """
-    mine = db.session.scalars(_places().where(Membership.user_id == user.id)).all()
+    mine = db.session.scalars(_PLACES.where(Membership.user_id == user.id)).all()
     return chosen(mine, workspace_id=workspace_id)
 
 
@@ -55,15 +63,6 @@ def chosen(places: Sequence[Membership], *, workspace_id: int | None) -> Members
     if not places:
         raise NotFound("You do not belong to a workspace yet.")
     return places[0]
-
-
-def _places() -> Select[Membership]:
-    return (
-        select(Membership)
-        .options(joinedload(Membership.workspace))
-        .order_by(Membership.id)
-        .execution_options(all_workspaces=True)  # the user's own, whichever workspace
-    )
 
 
 def by_email(email: str) -> User:
