@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy.orm import load_only
 
 from campaign_app.extensions import db
+from campaign_app.lib import underway
 from campaign_app.lib.tenancy import HasId, get_owned, owned_by
 from campaign_app.models.campaigns import LIVE, Campaign, CampaignStatus
 from campaign_app.models.imports import Import
@@ -65,7 +66,7 @@ class AtWork:
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """All of it. `idle_senders` are in no use and in no trouble."""
+    """All of it. `idle_senders` are in no use and in no trouble; `jobs` are other long work."""
 
     campaigns: Sequence[UnderWay]
     senders: Sequence[AtWork]
@@ -73,6 +74,7 @@ class Now:
     queue: Queue
     sums: Sums
     imports: Sequence[Import]
+    jobs: Sequence[str]
 
     @property
     def is_idle(self) -> bool:
@@ -98,6 +100,7 @@ def look(workspace: HasId, *, now: datetime) -> Now:
         queue=workload.queue(workspace, list(every), [one.counts for one in campaigns]),
         sums=sums,
         imports=_imports(workspace) if sums.imports else [],
+        jobs=underway.read(workspace.id),
     )
 
 

@@ -137,6 +137,12 @@ def record_start(workspace: HasId, order: Order, *, user: User) -> None:
     audit.record(workspace, "recipients.bulk_started", summary, user=user)
 
 
+def so_far(order: Order, *, changed: int) -> str:
+    """How far it is, for whoever watches: "Unsubscribe recipients: 15,000 done so far"."""
+    phrase = PHRASES[order.action][0].format(who="recipients")
+    return f"{phrase.capitalize()}: {changed:,} done so far"
+
+
 def record_end(workspace: HasId, order: Order, *, changed: int, user: User | None) -> None:
     """Write into the log what was done, as far as it was."""
     people = f"{changed:,} {'recipient' if changed == 1 else 'recipients'}"

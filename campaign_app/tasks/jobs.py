@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from campaign_app.extensions import db
 from campaign_app.imports import run
-from campaign_app.lib import logs
+from campaign_app.lib import logs, underway
 from campaign_app.lib.errors import Unavailable
 from campaign_app.services import group_filling, housekeeping, idempotency, recipient_bulk
 from campaign_app.services.recipient_bulk import Order
@@ -51,7 +51,9 @@ def bulk_recipients(workspace_id: int, user_id: int, order: dict[str, Any]) -> N
             changed, after = recipient_bulk.step(workspace, asked, after=after, user=user)
             db.session.commit()
             total += changed
+            underway.note(workspace_id, asked.action, recipient_bulk.so_far(asked, changed=total))
     finally:  # what was done is done, and the log says so, even if the rest failed
+        underway.over(workspace_id, asked.action)
         db.session.rollback()
         recipient_bulk.record_end(workspace, asked, changed=total, user=user)
         db.session.commit()

@@ -194,6 +194,7 @@ def _stamp(now: Now, health: Health) -> str:
         *(f"s{one.sender.id}{one.sender.state}{words_of(one.sender)}" for one in now.senders),
         *(f"i{row.id}{row.state}" for row in now.imports),
         *(part.words for part in system(health)),
+        *now.jobs,
         str(bool(now.unconfirmed)),
         str(now.sums.waiting_chunks),
         str(now.sums.upcoming_id),
