@@ -16,6 +16,8 @@ pytestmark = [pytest.mark.stack, pytest.mark.faults]
 CLAIMED = "OLD.state = 'dispatched' AND NEW.state = 'sending'"
 OPENED = "OLD.opened = 0 AND NEW.opened > 0"
 RECORDED = "NEW.status = 'sent'"
+PLANNED = "OLD.planned_at IS NULL AND NEW.planned_at IS NOT NULL"
+TAKEN_BACK = "OLD.state = 'sending' AND NEW.state = 'pending'"
 HELD = 4
 """Seconds for which the server keeps its answer back."""
 
@@ -23,6 +25,19 @@ HELD = 4
 def kill_and_replace(play: Scene) -> None:
     play.stack.kill("sending-1")
     play.stack.start("sending", number=2)
+
+
+@pytest.mark.parametrize("at_commit", [False, True])
+def test_a_planner_killed_at_its_last_step_leaves_nobody_out_and_plans_nobody_twice(
+    scene: SceneMaker, at_commit: bool
+):
+    with scene(people=0) as play:
+        with gate(play.tables, "campaigns", PLANNED, at_commit=at_commit) as closed:
+            play.mail(people=120)
+            closed.wait()
+            kill_and_replace(play)
+        play.finish()
+    invariants.check(play)
 
 
 @pytest.mark.parametrize("step", [CLAIMED, OPENED])
@@ -69,6 +84,20 @@ def test_answers_that_were_never_written_down_are_read_from_the_journal(
             kill_and_replace(play)
         play.finish()
     invariants.check(play)
+
+
+def test_a_dispatcher_killed_while_it_takes_back_a_dead_ones_batch_has_taken_nothing(
+    scene: SceneMaker,
+):
+    with scene(script=[Fault("dot", hang=HELD, message=30, times=1)]) as play:
+        play.wait_for_fault("dot")
+        kill_and_replace(play)
+        with gate(play.tables, "batches", TAKEN_BACK) as closed:
+            closed.wait()
+            play.stack.kill("dispatch")
+            play.stack.start("dispatch")
+        play.finish()
+    invariants.check(play, unconfirmed=1)
 
 
 def test_a_host_lost_with_its_journal_leaves_no_more_than_its_open_windows_in_doubt(
