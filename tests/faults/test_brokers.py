@@ -26,7 +26,7 @@ def test_a_redis_that_forgets_everything_again_and_again_keeps_the_pace(scene: S
     invariants.check(play, per_minute=600)
 
 
-@pytest.mark.parametrize("pace", [None, 600])
+@pytest.mark.parametrize("pace", [None, 600], ids=["free", "paced"])
 def test_a_restart_of_redis_loses_nothing(scene: SceneMaker, pace: int | None):
     with scene(campaign={"tpm": pace}, max_connections=2) as play:
         play.wait_for_accepts(60)

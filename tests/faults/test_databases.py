@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.faults]
 AWAY = 30.0
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["fast", "immediate"])
 def test_a_restart_of_postgresql_loses_nothing(scene: SceneMaker, how: signal.Signals):
     with scene(people=600, sending=2, max_connections=4) as play:
         for accepted in (60, 300):

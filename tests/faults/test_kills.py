@@ -27,7 +27,7 @@ def kill_and_replace(play: Scene) -> None:
     play.stack.start("sending", number=2)
 
 
-@pytest.mark.parametrize("at_commit", [False, True])
+@pytest.mark.parametrize("at_commit", [False, True], ids=["before", "at commit"])
 def test_a_planner_killed_at_its_last_step_leaves_nobody_out_and_plans_nobody_twice(
     scene: SceneMaker, at_commit: bool
 ):
@@ -40,7 +40,7 @@ def test_a_planner_killed_at_its_last_step_leaves_nobody_out_and_plans_nobody_tw
     invariants.check(play)
 
 
-@pytest.mark.parametrize("step", [CLAIMED, OPENED])
+@pytest.mark.parametrize("step", [CLAIMED, OPENED], ids=["claim", "window"])
 def test_a_worker_killed_before_its_first_window_leaves_everybody_to_the_next(
     scene: SceneMaker, step: str
 ):
@@ -73,7 +73,7 @@ def test_one_killed_between_the_dot_and_its_answer_does_not_send_that_message_ag
     assert play.mailing.statuses()["unconfirmed"] == 1  # it was accepted, and nobody can know
 
 
-@pytest.mark.parametrize("at_commit", [False, True])
+@pytest.mark.parametrize("at_commit", [False, True], ids=["before", "at commit"])
 def test_answers_that_were_never_written_down_are_read_from_the_journal(
     scene: SceneMaker, at_commit: bool
 ):
