@@ -68,6 +68,7 @@ VALUES: dict[str, Any] = {
     "next_attempt_at": None,
     "clicked_at": None,
     "cooling_until": None,
+    "brake_rate": None,
     "pause_reason": "",
 }
 MOMENT = "2026-11-22T09:00:00Z"

@@ -117,6 +117,10 @@ class SenderOut(Out):
     )
     state_reason: str = Field(description="The server's own words for it.")
     cooling_until: Moment | None
+    brake_rate: float | None = Field(
+        description="Messages a minute that it slowed down to by itself; null: nothing brakes it."
+    )
+    brake_reason: str = Field(description="The server's own words for that.")
     created_at: Moment
 
     @classmethod

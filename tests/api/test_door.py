@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -122,12 +123,12 @@ def test_a_body_that_is_none_is_refused(program: Program, sent: dict[str, Any], 
 
 
 def test_everything_that_is_wrong_is_said_at_once(program: Program):
-    answer = program.post("/senders", {"nmae": "x", "port": "25"})
+    answer = program.post("/senders", {"colour": "x", "port": "25"})
     assert wrong(answer) == {
         "/name": "This is required.",
         "/host": "This is required.",
         "/from_email": "This is required.",
-        "/nmae": "There is nothing called “nmae” here. Is it misspelt?",
+        "/colour": "There is nothing called “colour” here. Is it misspelt?",
         "/port": "Write this as a whole number, without quotation marks.",
     }
 
@@ -161,6 +162,18 @@ def test_a_repeated_request_is_done_once(program: Program):
     assert first.get_json() == second.get_json()
     assert first.headers["Location"] == second.headers["Location"]
     assert second.headers["Idempotent-Replayed"] == "true"
+    assert len(program.get("/campaigns").get_json()["items"]) == 1
+
+
+def test_two_requests_of_one_key_at_once_are_one(live_app: Flask):
+    program = Program.of(Person.enter(live_app, factories.membership()))
+    body = new_campaign(program)
+
+    def post(_: int) -> int:
+        return program.post("/campaigns", body, headers={"Idempotency-Key": "k"}).status_code
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(post, range(4))) == [201] * 4
     assert len(program.get("/campaigns").get_json()["items"]) == 1
 
 

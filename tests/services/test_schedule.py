@@ -71,3 +71,21 @@ def test_an_unknown_zone_is_refused(zone: str):
 def test_every_zone_on_offer_resolves():
     for zone in zones.NAMES:
         schedule.to_utc(wall("2026-06-01 09:00"), zone)
+
+
+def test_a_moment_is_itself_in_every_zone():
+    moment = schedule.resolve(wall("2026-11-23T09:00+02:00"), "Asia/Kolkata")
+    assert (moment.at, moment.zone) == (datetime(2026, 11, 23, 7, tzinfo=UTC), "Asia/Kolkata")
+
+
+def test_a_time_without_an_offset_is_meant_in_its_zone():
+    moment = schedule.resolve(wall("2026-11-23T09:00"), "Asia/Kolkata")
+    assert moment.at == datetime(2026, 11, 23, 3, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "clock", ["2026-01-01T00:59+01:00", "0001-01-01T00:00Z", "9999-12-31T23:59Z"]
+)
+def test_a_moment_must_come_and_not_too_late(clock: str):
+    with pytest.raises(Invalid):
+        schedule.resolve(wall(clock), "UTC")
