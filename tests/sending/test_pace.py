@@ -159,3 +159,22 @@ def test_a_pause_wakes_who_sleeps(live_app: Flask, tmp_path: Path):
             began = time.monotonic()
         assert time.monotonic() - began < 2
     assert sink.accepted == []
+
+
+def test_a_days_cap_is_never_passed(live_app: Flask, tmp_path: Path):
+    with SmtpSink() as sink:
+        engine = start(sink, tmp_path, people=150, per_day=70, max_connections=3)
+        for _ in range(2):
+            with drains(live_app, ready(engine), number=3):
+                pass
+            engine.wake_sender()
+    assert len(sink.accepted) == 70
+
+
+def test_no_more_connections_are_open_than_allowed(live_app: Flask, tmp_path: Path):
+    with SmtpSink(latency=0.02) as sink:
+        engine = start(sink, tmp_path, people=150, max_connections=2)
+        with drains(live_app, ready(engine), number=5):
+            pass
+    assert sink.max_concurrent <= 2
+    assert engine.counts().sent == 150
