@@ -19,7 +19,7 @@ from tests.stack.workers import Workers, workers
 
 pytestmark = pytest.mark.stack
 
-PATIENCE = 40.0
+PATIENCE = 150.0
 
 
 @pytest.fixture
