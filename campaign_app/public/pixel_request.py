@@ -7,12 +7,11 @@ a real HTTP parser, so that there is only one opinion on where a doubtful reques
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
-_PLAIN = re.compile(
-    rb"GET /o/([A-Za-z0-9_-]+)\.gif HTTP/1\.([01])\r\n"
-    rb"((?:[!#$%&'*+.^`|~0-9A-Za-z_-]+:[^\0\r\n]*\r\n)+)\r\n"
-)
+_LINE = re.compile(rb"GET /o/([A-Za-z0-9_-]+)\.gif HTTP/1\.([01])\r\n")
+_PLAIN = re.compile(rb"((?:[!#$%&'*+.^`|~0-9A-Za-z_-]+:[^\0\r\n]*\r\n)+)\r\n")
 """Each field on one line, its name a token (RFC 9110 §5.1) up to the very colon."""
 
 
@@ -30,29 +29,33 @@ def read(head: bytes, *, hops: int) -> Load | None:
 
     `hops` proxies in front are trusted to have added themselves to X-Forwarded-For.
     """
-    plain = _PLAIN.fullmatch(head)
+    line = _LINE.match(head)
+    fields = _fields(head[line.end() :], hops) if line else None
+    if line is None or fields is None:
+        return None
+    token, minor = line.groups()
+    user_agent, ip, connection = fields
+    return Load(token.decode(), user_agent, ip, _keeps(connection, is_old=minor == b"0"))
+
+
+@lru_cache(maxsize=10_000)
+def _fields(lines: bytes, hops: int) -> tuple[str, str, bytes] | None:
+    """User agent, address and Connection; None when it is for others to say what is meant.
+
+    Remembered: the same programs ask again and again in the same words, for other mails' pixels.
+    """
+    plain = _PLAIN.fullmatch(lines)
     if plain is None:
         return None
-    token, minor, lines = plain.groups()
-    fields = _fields(lines)
-    if fields is None or b"content-length" in fields or b"transfer-encoding" in fields:
+    found = [line.partition(b":") for line in plain[1].split(b"\r\n")[:-1]]
+    fields = {name.lower(): value for name, _, value in found}
+    if len(fields) < len(found) or b"content-length" in fields or b"transfer-encoding" in fields:
         return None
-    return Load(
-        token.decode(),
+    return (
         fields.get(b"user-agent", b"").strip().decode("latin-1"),
         _client(fields.get(b"x-forwarded-for", b""), hops) if hops else "",
-        _keeps(fields.get(b"connection", b"").strip().lower(), is_old=minor == b"0"),
+        fields.get(b"connection", b"").strip().lower(),
     )
-
-
-def _fields(lines: bytes) -> dict[bytes, bytes] | None:
-    """None when a field comes twice: what that means is not for us to say."""
-    found = lines.split(b"\r\n")[:-1]
-    fields = {}
-    for line in found:
-        name, _, value = line.partition(b":")
-        fields[name.lower()] = value
-    return fields if len(fields) == len(found) else None
 
 
 def _client(forwarded: bytes, hops: int) -> str:

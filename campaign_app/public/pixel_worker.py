@@ -27,6 +27,7 @@ HEAD_SECONDS = 10.0
 """How long a client may take for the head of a request."""
 STALL_SECONDS = 60
 """How long a thread waits for the next bytes of a body, or for a reader who takes none."""
+BUSY_SECONDS = 0.1
 END = b"\r\n\r\n"
 
 
@@ -56,6 +57,7 @@ class PixelWorker(ThreadWorker):  # type: ignore[misc]
     """Needs an application with a `Pixel` in its `extensions["pixel"]`."""
 
     _pixel: Pixel
+    _was_busy = False
 
     def init_process(self) -> None:
         """Set the limits that every connection inherits, and as many as the host allows."""
@@ -71,6 +73,14 @@ class PixelWorker(ThreadWorker):  # type: ignore[misc]
         """Load the application, and what answers for it here."""
         super().load_wsgi()
         self._pixel = self.wsgi.extensions["pixel"]
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """As long as there is always something to do, look after the rest only now and then."""
+        until = time.monotonic() + BUSY_SECONDS
+        super().wait_for_and_dispatch_events(timeout)
+        while self._was_busy and self.alive and time.monotonic() < until:
+            self._was_busy = False
+            super().wait_for_and_dispatch_events(0)
 
     def accept(self, listener: socket.socket) -> None:
         """Take a connection in; when there are too many, the longest idle one goes for it."""
@@ -128,6 +138,7 @@ class PixelWorker(ThreadWorker):  # type: ignore[misc]
         answer = self._pixel.answer(head, peer=conn.peer)
         if answer is None:
             return False
+        self._was_busy = True
         words, keeps = answer
         conn.sock.recv(len(head))
         is_sent = conn.sock.send(words) == len(words)

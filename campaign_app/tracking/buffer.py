@@ -29,10 +29,11 @@ class Buffer:
 
     def __init__(self, write: Callable[[list[Hit]], None], *, most_kept: int = MOST_KEPT) -> None:
         self._write = write
-        self._hits: deque[Hit] = deque(maxlen=most_kept)
+        self._hits: deque[Hit] = deque()
+        self._most_kept = most_kept
         self._in_hand: list[Hit] = []
         self._lost = 0
-        self._adding = threading.Lock()
+        self._taking = threading.Lock()
         self._writing = threading.Lock()
         self._thread: threading.Thread | None = None
         self._ended = threading.Event()
@@ -43,10 +44,9 @@ class Buffer:
 
     def add(self, hit: Hit) -> None:
         """Keep a hit for the next write. When there are too many, the oldest is lost."""
-        with self._adding:
-            if len(self._hits) == self._hits.maxlen:
-                self._lost += 1
-            self._hits.append(hit)
+        if len(self._hits) >= self._most_kept:
+            self._lose_oldest()
+        self._hits.append(hit)  # atomic, and by far the most frequent call: no lock
         if self._thread is None:
             self._start()
 
@@ -72,13 +72,19 @@ class Buffer:
     def _take(self) -> bool:
         """Have hits in hand: those of a write that failed, or else the oldest that wait."""
         if not self._in_hand:
-            with self._adding:
+            with self._taking:
                 count = min(len(self._hits), LARGEST_WRITE)
                 self._in_hand = [self._hits.popleft() for _ in range(count)]
         return bool(self._in_hand)
 
+    def _lose_oldest(self) -> None:
+        with self._taking:
+            if len(self._hits) >= self._most_kept:
+                self._hits.popleft()
+                self._lost += 1
+
     def _start(self) -> None:
-        with self._adding:
+        with self._taking:
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._run, name="tracking-buffer", daemon=True
@@ -98,7 +104,7 @@ class Buffer:
         return True
 
     def _tell_lost(self) -> None:
-        with self._adding:
+        with self._taking:
             lost, self._lost = self._lost, 0
         if lost:
             metrics.hits_lost(lost)
