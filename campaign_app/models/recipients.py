@@ -17,7 +17,7 @@ from sqlalchemy import (
 from sqlalchemy import (
     text as sql,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaign_app.extensions import Base
@@ -165,7 +165,8 @@ class WaitingAddresses(Owned, Base):
     user_id: Mapped[int | None] = mapped_column(
         BigInteger, ForeignKey("users.id", ondelete="SET NULL")
     )
-    addresses: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    addresses: Mapped[str] = mapped_column(Text)
+    """One to a line: an array's elements would each be parsed as an expression."""
     reason: Mapped[str] = mapped_column(Text)
     source: Mapped[str] = mapped_column(Text)
     """Why those who are new are on the list, and by which door: for their ConsentEvent."""

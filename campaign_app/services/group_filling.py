@@ -46,7 +46,7 @@ def fill(workspace: HasId, group_id: int, emails: Sequence[str], *, why: Why) ->
         "reason": why.reason,
         "source": why.source,
     }
-    rows = [{**row, "addresses": list(chunk)} for chunk in chunks]
+    rows = [{**row, "addresses": "\n".join(chunk)} for chunk in chunks]
     db.session.execute(sql_insert(WaitingAddresses), rows)
     return False
 
@@ -81,7 +81,7 @@ def step(group_id: int) -> bool:
     user = db.session.get(User, waiting.user_id) if waiting.user_id else None
     why = Why(waiting.reason, waiting.source, user)
     workspace = db.session.get_one(Workspace, waiting.workspace_id)
-    put(workspace, group_id, waiting.addresses, why=why)
+    put(workspace, group_id, waiting.addresses.splitlines(), why=why)
     db.session.delete(waiting)
     db.session.flush()
     return True
