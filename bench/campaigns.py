@@ -92,7 +92,6 @@ class Audience:
         db.session.execute(_RECIPIENTS, whose | {"size": max(sizes)})
         for size, group in self._groups.items():
             db.session.execute(_MEMBERS, whose | {"group": group.id, "size": size})
-        db.session.commit()
         db.session.execute(text("ANALYZE recipients, group_members"))
         db.session.commit()
 

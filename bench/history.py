@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 from campaign_app.extensions import db
 from campaign_app.models.campaigns import Campaign
@@ -58,23 +58,24 @@ _HALF_SENT = text(
 
 def add_finished(workspace: Workspace, *, campaigns: int) -> None:
     """Add so many campaigns that ended, one a day, and the lines of the log that go with them."""
-    values = {"workspace": workspace.id, "campaigns": campaigns}
-    for statement in (_FINISHED, _LOGGED):
-        db.session.execute(statement, values)
-    db.session.commit()
+    _commit(_FINISHED, _LOGGED, workspace=workspace.id, campaigns=campaigns)
 
 
 def start_paused(workspace: Workspace, campaign: Campaign) -> None:
     """Make it a campaign that began twenty hours ago and is paused; it can be planned now."""
-    db.session.execute(_STARTED, {"workspace": workspace.id, "campaign": campaign.id})
-    db.session.commit()
+    _commit(_STARTED, workspace=workspace.id, campaign=campaign.id)
 
 
 def send_half(workspace: Workspace, campaign: Campaign, *, batches: int) -> None:
     """Let this many of its batches have been sent, and all campaigns have been read."""
-    values = {"workspace": workspace.id, "campaign": campaign.id, "batches": batches}
-    for statement in (_HALF_SENT, _READ):
-        db.session.execute(statement, values)
-    db.session.commit()
-    db.session.execute(text("ANALYZE batches, engagement, campaigns, audit_log"))
+    _commit(_HALF_SENT, _READ, workspace=workspace.id, campaign=campaign.id, batches=batches)
+    _commit(text("ANALYZE batches, engagement, campaigns, audit_log"))
+
+
+def _commit(*statements: TextClause, **values: int) -> None:
+    """Run them, each with those of the values that it names, however long they take."""
+    db.session.execute(text("SET LOCAL statement_timeout = 0"))
+    for statement in statements:
+        named = {name: value for name, value in values.items() if f":{name}" in statement.text}
+        db.session.execute(statement, named)
     db.session.commit()

@@ -109,7 +109,7 @@ def _measure(state: str, visits: dict[str, Visit], paths: Sequence[str], times: 
     for path in paths:
         for how, visit in visits.items():
             timing = visitors.measure(visit, path, times=times)
-            print(f"  {path:<24} {how:<8} {_line(timing, with_cpu=how != 'outside')}", flush=True)
+            print(f"  {path:<27} {how:<8} {_line(timing, with_cpu=how != 'outside')}", flush=True)
             slowest = max(slowest, timing.median if how != COLD else 0.0)
     return slowest
 
