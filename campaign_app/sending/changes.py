@@ -16,7 +16,7 @@ from campaign_app.lib import logs
 from campaign_app.sending import stopping
 
 KEY = "carillon:changes"
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 0.25
 """How often a sleeping drain looks."""
 
 log = logs.get(__name__)

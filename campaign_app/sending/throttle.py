@@ -27,6 +27,11 @@ LONGEST_SLEEP = 10.0
 """A drain sleeps longer gaps than this without its connection: it gives the batch back."""
 LONGEST_TURN = 30.0
 """A hand-over that takes longer counts as ended: one that hangs must not hold up all the others."""
+START_SECONDS = 0.6
+"""What an unknown limit waits at least: the windows before and after Redis forgot, taken together,
+must not hold more than a minute allows."""
+LATE_SECONDS = 0.05
+"""What comes late may be made good, up to so much: or the rate would never be reached."""
 KEY_SECONDS = 7_200
 """Longer than the longest gap."""
 
@@ -112,7 +117,7 @@ def settle(turns: Turns, *, used: int) -> None:
 
 def _ask(pace: Pace, most: int) -> Turns:
     token = secrets.token_hex(8)
-    seconds = (WINDOW_SECONDS, LONGEST_TURN)
+    seconds = (WINDOW_SECONDS, LONGEST_TURN, START_SECONDS, LATE_SECONDS)
     try:
         wait, given = redis.client.eval(
             TAKE,

@@ -34,19 +34,21 @@ local function note(limit, count, score)
 end
 """
 
-# Then the turns wanted (0 only looks), a window, the longest turn.
+# Then the turns wanted (0 only looks), a window, the longest turn, the slow start, and by how much
+# a turn that was taken late lets the next one come earlier.
 # Answers: microseconds to wait, turns given.
 TAKE = (
-    f"local first = 6 {_HEAD}"
+    f"local first = 8 {_HEAD}"
     """
 local give, window, longest = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local start, credit = tonumber(ARGV[6]), tonumber(ARGV[7])
 local wait = 0
 for _, limit in ipairs(limits) do
     local known = redis.call('HMGET', limit.state, 'next', 'total', 'busy')
     local total = tonumber(known[2] or 0)
     if not known[1] then
         -- Noted even if no turn is taken: an unknown moment would stay one gap ahead for ever.
-        known[1] = moment(now + math.max(limit.gap, window))
+        known[1] = moment(now + math.max(limit.gap, start))
         total = 0
         for _, entry in ipairs(redis.call('ZRANGE', limit.log, 0, -1)) do
             total = total + turns(entry)
@@ -54,7 +56,7 @@ for _, limit in ipairs(limits) do
         write(limit, 'next', known[1], 'total', total)
     end
     local free, most = tonumber(known[1]), math.max(1, math.floor(window / limit.gap))
-    limit.next = math.max(free, now - window)
+    limit.next = math.max(free, now - credit)
     if limit.alone then
         most = 1
         if tonumber(known[3] or 0) > now then free = math.max(free, now + limit.gap) end
