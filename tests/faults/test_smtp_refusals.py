@@ -101,7 +101,7 @@ def test_poison_messages_that_always_break_their_connections_hold_up_nobody(scen
     poison = {"rcpt": "p7@", "data": "p17@", "body": "p27@", "dot": "p37@"}
     script = [Fault(phase, reset=True, rcpt=rcpt) for phase, rcpt in poison.items()]
     with scene(people=60, script=script) as play:
-        play.hurry_until(lambda: play.mailing.is_over())
+        play.hurry_until(play.mailing.is_over)
         play.finish()
     invariants.check(play, unconfirmed=2)  # a body may have left as a whole when it breaks
     assert play.mailing.statuses()["sent"] == 56
