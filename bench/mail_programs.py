@@ -88,12 +88,17 @@ def _length(head: bytes) -> int:
 def load(port: int, *, connections: int, seconds: float, messages: range) -> Loads:
     """Load pixels for so long; every request that was sent is also answered."""
     requests = cycle(_requests(messages))
-    programs = [Connection(port, requests) for _ in range(connections)]
+    programs = [_connect(port, requests) for _ in range(connections)]
     print("ready", flush=True)
     sys.stdin.readline()
     began, used = time.perf_counter(), time.process_time()
     taken = _load(programs, until=began + seconds)
     return _summary(taken, time.perf_counter() - began, time.process_time() - used)
+
+
+def _connect(port: int, requests: Iterator[bytes]) -> Connection:
+    time.sleep(0.005)  # not all at once: every web process is to have its share of them
+    return Connection(port, requests)
 
 
 def _load(programs: list[Connection], *, until: float) -> list[float]:
