@@ -43,6 +43,11 @@ class Pixel:
         self._second = 0
         self._answers = (b"", b"")
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether loads come faster than they can be written down."""
+        return self._hits.is_behind
+
     def count(self, token: str, *, method: str, user_agent: str, ip: str) -> None:
         """Keep a load as a hit if its token is one of ours."""
         message_id = self._signer.read(token)

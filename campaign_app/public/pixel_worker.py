@@ -28,6 +28,8 @@ HEAD_SECONDS = 10.0
 STALL_SECONDS = 60
 """How long a thread waits for the next bytes of a body, or for a reader who takes none."""
 BUSY_SECONDS = 0.1
+BREATHER_SECONDS = 0.002
+"""Between two rounds of answers: slower, but never so slow that a missing database stops us."""
 END = b"\r\n\r\n"
 
 
@@ -80,6 +82,8 @@ class PixelWorker(ThreadWorker):  # type: ignore[misc]
         super().wait_for_and_dispatch_events(timeout)
         while self._was_busy and self.alive and time.monotonic() < until:
             self._was_busy = False
+            if self._pixel.is_behind:  # leave the core to those who write the hits down
+                time.sleep(BREATHER_SECONDS)
             super().wait_for_and_dispatch_events(0)
 
     def accept(self, listener: socket.socket) -> None:

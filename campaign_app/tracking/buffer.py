@@ -14,6 +14,8 @@ FLUSH_SECONDS = 0.5
 LARGEST_WRITE = 5_000
 MOST_KEPT = 500_000
 """While the database is away, about 150 MB; then the oldest hits are lost: counted and logged."""
+BEHIND = 15_000
+"""More than gathers between two writes of a healthy database at full speed."""
 CLOSE_SECONDS = 10
 """How long an ending process tries to bring its last hits into the database."""
 
@@ -41,6 +43,11 @@ class Buffer:
     def __len__(self) -> int:
         """How many hits are not written yet."""
         return len(self._in_hand) + len(self._hits)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether hits come faster than they are written: whoever brings them may slow down."""
+        return len(self._hits) > BEHIND
 
     def add(self, hit: Hit) -> None:
         """Keep a hit for the next write. When there are too many, the oldest is lost."""
