@@ -54,6 +54,7 @@ def config(
 def app(config: Config) -> Flask:
     app = create_app(config)
     app.config["WTF_CSRF_ENABLED"] = False
+    app.extensions["hits"].close()  # its thread would write in the midst of a test's transaction
     return app
 
 
