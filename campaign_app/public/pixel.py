@@ -54,8 +54,8 @@ class Pixel:
         if message_id is not None:
             self._hits.add(Hit(message_id, clock.now(), method, user_agent, ip))
 
-    def answer(self, head: bytes, *, peer: str) -> tuple[bytes, bool] | None:
-        """The whole answer to the bytes of a request, and whether its connection may be kept.
+    def answer(self, head: bytes, *, peer: str, may_keep: bool = True) -> tuple[bytes, bool] | None:
+        """The whole answer to the bytes of a request, and whether its connection is kept.
 
         None when it is another request, or this one in an unusual form: WSGI answers those.
         """
@@ -66,7 +66,8 @@ class Pixel:
         second = int(time.time())
         if second != self._second:
             self._second, self._answers = second, (_bytes("close"), _bytes("keep-alive"))
-        return self._answers[load.keeps], load.keeps
+        keeps = load.keeps and may_keep
+        return self._answers[keeps], keeps
 
 
 class PixelShortcut:

@@ -14,6 +14,9 @@ _LINE = re.compile(rb"GET /o/([A-Za-z0-9_-]+)\.gif HTTP/1\.([01])\r\n")
 _PLAIN = re.compile(rb"((?:[!#$%&'*+.^`|~0-9A-Za-z_-]+:[^\0\r\n]*\r\n)+)\r\n")
 """Each field on one line, its name a token (RFC 9110 §5.1) up to the very colon."""
 
+LONGEST = 2048
+"""Bytes of a plain request: ten thousand remembered heads must not fill the memory."""
+
 
 class Load(NamedTuple):
     """`ip` is empty when no proxy told it; `keeps` says that the connection may serve again."""
@@ -29,7 +32,7 @@ def read(head: bytes, *, hops: int) -> Load | None:
 
     `hops` proxies in front are trusted to have added themselves to X-Forwarded-For.
     """
-    line = _LINE.match(head)
+    line = _LINE.match(head) if len(head) <= LONGEST else None
     fields = _fields(head[line.end() :], hops) if line else None
     if line is None or fields is None:
         return None

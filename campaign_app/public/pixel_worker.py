@@ -48,6 +48,20 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
         head: bytes = self.sock.recv(LARGEST_HEAD, socket.MSG_PEEK)
         return head if len(head) >= self.awaited else b""
 
+    def takes(self, words: bytes) -> bool:
+        """Send all of it at once; False to a client that reads no answers. Raises OSError."""
+        try:
+            sent: int = self.sock.send(words)
+        except BlockingIOError:
+            return False
+        return sent == len(words)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether this side has closed it."""
+        closed: bool = self.sock.fileno() < 0
+        return closed
+
     def await_more_than(self, size: int) -> None:
         """Stay silent until more than `size` bytes are there: partial heads must not spin."""
         if self.awaited != size + 1:
@@ -120,18 +134,18 @@ class PixelWorker(ThreadWorker):  # type: ignore[misc]
 
     def _is_served(self, conn: Connection, line: deque[Connection]) -> bool:
         """Whether nothing is left to do: the pixel went out, or the head must still come in."""
+        if conn.is_closed:  # dropped for a newcomer in this very round, whose events are fetched
+            return True
         try:
             head = conn.look()
             size = head.find(END) + len(END)
             if not head:
                 self._drop(conn, line)
-            elif size >= len(END):
-                conn.await_more_than(0)
-                return self._is_answered(conn, line, head[:size])
-            elif len(head) < LARGEST_HEAD:
+            elif size < len(END) and len(head) < LARGEST_HEAD:
                 self._wait_for_rest(conn, line, len(head))
             else:
-                return False
+                conn.await_more_than(0)  # a thread that reads must not wait for so many either
+                return self._is_answered(conn, line, head[:size])
         except BlockingIOError:
             return True
         except OSError:
@@ -139,14 +153,13 @@ class PixelWorker(ThreadWorker):  # type: ignore[misc]
         return True
 
     def _is_answered(self, conn: Connection, line: deque[Connection], head: bytes) -> bool:
-        answer = self._pixel.answer(head, peer=conn.peer)
+        answer = self._pixel.answer(head, peer=conn.peer, may_keep=self.alive)
         if answer is None:
             return False
         self._was_busy = True
         words, keeps = answer
         conn.sock.recv(len(head))
-        is_sent = conn.sock.send(words) == len(words)
-        if is_sent and keeps and self.alive:
+        if conn.takes(words) and keeps:
             self._renew(conn, line, self.cfg.keepalive)
         else:
             self._drop(conn, line)

@@ -71,6 +71,10 @@ def test_what_is_unusual_is_left_to_a_real_parser(field: bytes):
     assert read(PLAIN.replace(b"Host: x", b"Host: x\r\n" + field)) is None
 
 
+def test_a_very_long_head_is_not_remembered():
+    assert read(PLAIN.replace(b"Host: x", b"Cookie: " + b"x" * pixel_request.LONGEST)) is None
+
+
 @pytest.mark.parametrize(
     "line",
     [
