@@ -6,7 +6,7 @@ from flask import Blueprint, flash, g, redirect, render_template, request, url_f
 from werkzeug.wrappers import Response
 
 from campaign_app.extensions import db
-from campaign_app.lib.errors import Conflict, Invalid
+from campaign_app.lib.errors import Conflict, Invalid, NotFound
 from campaign_app.models.campaigns import Campaign
 from campaign_app.services import campaigns, unconfirmed
 from campaign_app.services.unconfirmed import Action
@@ -34,13 +34,13 @@ def resolve(campaign_id: int) -> Response:
     """Decide about one message of a campaign (`message_id`), or about all of them."""
     campaign = campaigns.get(g.workspace, campaign_id)
     action = _action()
-    one = request.form.get("message_id", type=int)
+    chosen = _message_ids()
     try:
         number = unconfirmed.resolve(
             g.workspace,
             campaign,
             action=action,
-            message_ids=None if one is None else [one],
+            message_ids=chosen,
             user=g.user,
         )
     except Conflict as refusal:
@@ -58,6 +58,16 @@ def _chosen() -> Campaign | None:
     """The one campaign that the page is narrowed to. Raises NotFound."""
     campaign_id = request.args.get("campaign", type=int)
     return None if campaign_id is None else campaigns.get(g.workspace, campaign_id)
+
+
+def _message_ids() -> list[int] | None:
+    """The one message it is about; None, for all of them, only when the form names none."""
+    name = request.form.get("message_id")
+    if name is None:
+        return None
+    if not (name.isascii() and name.isdigit()):
+        raise NotFound
+    return [int(name)]
 
 
 def _action() -> Action:

@@ -86,6 +86,15 @@ def test_an_unknown_decision_is_refused(alice: Person, doubtful: Campaign):
     assert left(alice) == 2
 
 
+@pytest.mark.parametrize("message_id", ["", "abc", "-1", "1.5", "9" * 30])
+def test_an_unreadable_message_does_not_mean_all_of_them(
+    alice: Person, doubtful: Campaign, message_id: str
+):
+    form = {"action": "send_again", "message_id": message_id}
+    answer = alice.client.post(f"/unconfirmed/{doubtful.id}/resolve", data=form)
+    assert (answer.status_code, left(alice)) == (404, 2)
+
+
 def test_viewers_look_and_do_not_decide(app, alice: Person, doubtful: Campaign):
     viewer = Person.enter(
         app, factories.membership(name="Vera", role="viewer", workspace=alice.workspace)
