@@ -30,6 +30,8 @@ LONGEST_TURN = 30.0
 START_SECONDS = 0.6
 """What an unknown limit waits at least: the windows before and after Redis forgot, taken together,
 must not hold more than a minute allows."""
+UNKNOWN_SECONDS = 1.0
+"""How soon to ask again while Redis does not answer."""
 LATE_SECONDS = 0.05
 """What comes late may be made good, up to so much: or the rate would never be reached."""
 KEY_SECONDS = 7_200
@@ -132,7 +134,7 @@ def _ask(pace: Pace, most: int) -> Turns:
     except RedisError as error:
         # Without Redis nobody knows the pace of the others: better late than too fast.
         log.warning("pace unknown, waiting", error=type(error).__name__)
-        return Turns(0, LONGEST_SLEEP)
+        return Turns(0, UNKNOWN_SECONDS)
     return Turns(int(given), int(wait) / 1e6, pace, token)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from campaign_app.extensions import redis
 from campaign_app.sending import throttle
+from campaign_app.sending.pacing import Pacer
 from campaign_app.sending.throttle import Limit, Pace, Turns, settle, take_turns, until_turn
 
 
@@ -95,6 +97,17 @@ def test_when_redis_forgets_everybody_starts_slow():
     take_turns(pace, most=1)
     redis.client.flushdb()
     assert until_turn(pace) == pytest.approx(3.0, abs=0.1)
+
+
+def test_while_redis_is_away_a_drain_sleeps_and_does_not_spin(redis_url: str):
+    pacer, began = Pacer(), time.monotonic()
+    redis.connect("redis://127.0.0.1:1/0")
+    back = threading.Timer(0.5, redis.connect, [redis_url])
+    back.start()
+    turns = pacer.take(Pace((Limit("a", 0.01),)), most=1)
+    back.join()
+    assert turns.count == 1
+    assert time.monotonic() - began > throttle.UNKNOWN_SECONDS
 
 
 def test_another_rate_does_not_wait_in_the_old_ones_line():
