@@ -33,4 +33,5 @@ def register(app: Flask) -> None:
     csrf.exempt(GUARDED)
     app.register_blueprint(GUARDED)
     app.register_blueprint(OPEN)
-    app.before_request(lost.answer)
+    # Before all else that looks at requests: it would answer them with a page.
+    app.before_request_funcs.setdefault(None, []).insert(0, lost.answer)

@@ -61,13 +61,12 @@ def change(sender: Sender, body: SenderChanges) -> SenderOut:
     What is left out stays. A stored password stays with its server and user: give it again when
     you change one of these. Running campaigns take up a new pace at once.
     """
-    details = body.applied(sender)
     if body.given().keys() & {"host", "port"}:
-        _check_host(details)
+        _check_host(body.applied(sender))
     senders.update(
         g.workspace,
         sender,
-        details,
+        body.applied(sender),  # read anew: it may have changed while the DNS was asked
         user=g.user,
         vault=current_app.extensions["vault"],
         allow_private=_allow_private(),

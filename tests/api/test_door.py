@@ -85,6 +85,7 @@ def test_no_form_token_is_asked_for(app: Flask, program: Program):
     [
         ("GET", "/nothing", 404),
         ("GET", "", 404),
+        ("GET", "/nothing?x=%00", 404),
         ("GET", "/senders/abc", 404),
         ("GET", f"/senders/{10**30}", 404),
         ("PUT", "/senders", 405),
