@@ -8,10 +8,12 @@ would look like a restart of everything.
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import shutil
 import socket
+import struct
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -22,11 +24,15 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from campaign_app.lib import logs
+
 ENDED = "ended"
 SILENT_SECONDS = 86_400
 """How long another host (a container that is no more) may be silent before it counts as ended."""
 ROOM = 4 * 1024**2
 """Bytes that must be free: a mapped write to a full disk would kill the process (SIGBUS)."""
+
+log = logs.get(__name__)
 
 HOST = re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname())
 
@@ -44,7 +50,15 @@ def write_below(folder: Path) -> None:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
     # The library decides this while it is imported, when nobody knows the folder yet.
     values.ValueClass = values.MultiProcessValue(process)
+    for path in folder.glob(f"*_{process()}.db"):  # of one that had our number before us
+        if not _is_whole(path):
+            path.unlink()
     tidy(folder)
+
+
+def write_nowhere() -> None:
+    """Let every figure made from now on live in this process's memory."""
+    values.ValueClass = values.MutexValue
 
 
 def read(folder: Path) -> list[Metric]:
@@ -53,7 +67,8 @@ def read(folder: Path) -> list[Metric]:
         return []
     with _alone(folder):
         _tidy(folder)
-        return list(MultiProcessCollector.merge(map(str, _files(folder)), accumulate=True))
+        whole = [str(path) for path in _files(folder) if _is_whole(path)]
+        return list(MultiProcessCollector.merge(whole, accumulate=True))
 
 
 def tidy(folder: Path) -> None:
@@ -63,17 +78,35 @@ def tidy(folder: Path) -> None:
 
 
 def _tidy(folder: Path) -> None:
-    for path in _files(folder):
-        kind, _, owner = path.stem.rpartition("_")
-        if owner == ENDED or _lives(owner, path):
-            continue
-        if not kind.startswith("gauge"):
-            _add(path, folder / f"{kind}_{ENDED}.db")
-        path.unlink(missing_ok=True)
+    ended = [path for path in _files(folder) if _is_total(path) or not _lives(path)]
+    torn = [path for path in ended if not _is_whole(path)]
+    for path in torn:  # with the others they could be neither read nor added up
+        log.warning("metrics lost: their file was torn", file=path.name)
+        path.unlink()
+    for path in ended:
+        if path not in torn and not _is_total(path):
+            kind, _, _ = path.stem.rpartition("_")
+            if not kind.startswith("gauge"):
+                _add(path, folder / f"{kind}_{ENDED}.db")
+            path.unlink()
 
 
-def _lives(owner: str, path: Path) -> bool:
-    host, _, pid = owner.rpartition("-")
+def _is_total(path: Path) -> bool:
+    return path.stem.endswith(f"_{ENDED}")
+
+
+def _is_whole(path: Path) -> bool:
+    """False for a file that a host has torn by losing its power: nothing here is fsynced."""
+    try:
+        for key, _, _, _ in MmapedDict.read_all_values_from_file(str(path)):
+            json.loads(key)
+    except (RuntimeError, ValueError, struct.error):
+        return False
+    return True
+
+
+def _lives(path: Path) -> bool:
+    host, _, pid = path.stem.rpartition("_")[2].rpartition("-")
     if host != HOST:
         return time.time() - path.stat().st_mtime < SILENT_SECONDS
     try:

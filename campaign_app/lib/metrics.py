@@ -81,13 +81,19 @@ class _Kept:
     def _make(self) -> Instruments:
         with self._lock:
             if self._made is None:
-                try:
-                    if self.folder is not None:
-                        metric_files.write_below(self.folder)
-                except OSError as error:  # no figure is worth a mail: count in memory, for nobody
-                    log.warning("metrics are not kept", error=str(error))
-                self._made = Instruments()
+                self._made = self._in_files() or Instruments()
             return self._made
+
+    def _in_files(self) -> Instruments | None:
+        if self.folder is None:
+            return None
+        try:
+            metric_files.write_below(self.folder)
+            return Instruments()
+        except Exception:  # no figure is worth a mail: count in memory, for nobody
+            log.exception("metrics are not kept")
+            metric_files.write_nowhere()
+            return None
 
 
 _kept = _Kept()

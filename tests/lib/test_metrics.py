@@ -126,6 +126,31 @@ metrics.mails({{"sent": 1}})
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=60)
 
 
+@pytest.mark.parametrize("content", [b"\x40" + bytes(7) + b"\xff\xff", b"\x80" + bytes(4096)])
+def test_files_torn_by_a_power_failure_spoil_nothing(folder: Path, content: bytes):
+    folder.mkdir()
+    for owner in ("ended", f"{metric_files.HOST}-999999"):
+        (folder / f"counter_{owner}.db").write_bytes(content)
+    assert counted(folder) == {}
+    assert count(folder)["carillon_mails_total", "sent"] == 49 * 1300
+
+
+@pytest.mark.parametrize("owner", ["ended", "{HOST}-999999", "{process()}"])
+def test_a_torn_file_keeps_no_process_from_counting(folder: Path, owner: str):
+    script = f"""
+from pathlib import Path
+from campaign_app.lib import metrics
+from campaign_app.lib.metric_files import HOST, process
+folder = Path({str(folder)!r})
+folder.mkdir()
+(folder / f"counter_{owner}.db").write_bytes(bytes([128]) + bytes(4096))
+metrics.configure(folder)
+metrics.mails({{"sent": 1}})
+assert "carillon_mails" in [metric.name for metric in metrics.read()]
+"""
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=60)
+
+
 def test_a_process_of_somebody_else_is_alive(folder: Path):
     folder.mkdir()
     file = folder / f"counter_{metric_files.HOST}-1.db"
