@@ -9,7 +9,7 @@ from flask import Flask, current_app, request
 from campaign_app.lib import clock
 from campaign_app.tracking import record
 from campaign_app.tracking.buffer import Buffer
-from campaign_app.tracking.events import UNKNOWN_LINK, Hit
+from campaign_app.tracking.events import LONGEST_AGENT, UNKNOWN_LINK, Hit
 
 
 def install(app: Flask) -> Buffer:
@@ -31,7 +31,7 @@ def note(message_id: int, *, link_number: int = UNKNOWN_LINK) -> None:
         message_id,
         clock.now(),
         method=request.method,
-        user_agent=request.user_agent.string,
+        user_agent=request.user_agent.string[:LONGEST_AGENT],
         ip=request.remote_addr or "",
         link_number=link_number,
     )

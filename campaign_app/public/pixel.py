@@ -12,7 +12,7 @@ from campaign_app.lib import clock
 from campaign_app.lib.signing import Signer
 from campaign_app.public import pixel_request
 from campaign_app.tracking.buffer import Buffer
-from campaign_app.tracking.events import Hit
+from campaign_app.tracking.events import LONGEST_AGENT, Hit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -52,7 +52,8 @@ class Pixel:
         """Keep a load as a hit if its token is one of ours."""
         message_id = self._signer.read(token)
         if message_id is not None:
-            self._hits.add(Hit(message_id, clock.now(), method, user_agent, ip))
+            agent = user_agent[:LONGEST_AGENT]
+            self._hits.add(Hit(message_id, clock.now(), method, agent, ip))
 
     def answer(self, head: bytes, *, peer: str, may_keep: bool = True) -> tuple[bytes, bool] | None:
         """The whole answer to the bytes of a request, and whether its connection is kept.

@@ -6,6 +6,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 UNKNOWN_LINK = 0
+LONGEST_AGENT = 300
+"""Characters that are kept of a program's name for itself: half a million hits may have to wait in
+memory, and whoever makes them chooses the name."""
 
 
 class Hit(NamedTuple):

@@ -11,11 +11,9 @@ from sqlalchemy import Row, text
 from campaign_app.extensions import db
 from campaign_app.lib import arrays
 from campaign_app.tracking import machines
-from campaign_app.tracking.events import UNKNOWN_LINK, Hit
+from campaign_app.tracking.events import LONGEST_AGENT, UNKNOWN_LINK, Hit
 
 BUCKET_SECONDS = 300
-LONGEST_AGENT = 300
-"""Characters that are kept of a program's name for itself."""
 
 # In the order of their ids, so that two writers never wait for each other. Whoever was opened
 # before and clicks nothing now changes no more, and needs no lock.

@@ -17,6 +17,9 @@ from campaign_app.models.campaigns import Link
 from campaign_app.models.messages import Message
 from campaign_app.models.recipients import ConsentEvent, Recipient, RecipientStatus, Suppression
 from campaign_app.models.tracking import ClickEvent, Engagement, OpenEvent
+from campaign_app.public.pixel import Pixel
+from campaign_app.tracking.buffer import Buffer
+from campaign_app.tracking.events import LONGEST_AGENT, Hit
 from config import Config
 from tests import factories
 from tests.people import Person
@@ -75,6 +78,15 @@ def test_a_machines_open_is_kept_aside(app, client, mail: Message, agent: str, r
     (bucket,) = everything(app, Engagement)
     assert (bucket.unique_opens, bucket.machine_opens) == (0, 1)
     assert mail.opened_at is None
+
+
+def test_a_hit_that_waits_in_memory_is_small(app: Flask, mail: Message):
+    kept: list[Hit] = []
+    buffer = Buffer(kept.extend)
+    pixel = Pixel(signer=app.extensions["signer"], hits=buffer, hops=0)
+    pixel.count(token(app, mail), method="GET", user_agent="x" * 8_000, ip="")
+    buffer.close()
+    assert [len(hit.user_agent) for hit in kept] == [LONGEST_AGENT]
 
 
 def test_a_hit_right_after_sending_is_a_machines(app, client, mail: Message):
