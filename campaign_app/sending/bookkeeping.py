@@ -21,12 +21,13 @@ BARREN_WINDOWS = 3
 class Books:
     """A drain's last window: what is known of it and not yet written down.
 
-    `counted` is what the window took of the sender's caps.
+    `counted` is what the window that was opened last took of the sender's caps.
     """
 
     def __init__(self) -> None:
         self.judgement: Judgement | None = None
         self.counted: Counted | None = None
+        self._spent: Counted | None = None  # the next window may be opened in vain, and counted
         self._addresses: dict[int, str] = {}
         self._barren = 0
 
@@ -52,6 +53,7 @@ class Books:
             judged.words = judged.words or broken.message
         self._barren = 0 if judged.sent else self._barren + judged.is_line_lost
         self._addresses = {turn.message_id: turn.address for turn in turns}
+        self._spent = self.counted
         self.judgement = judged
         return judged
 
@@ -65,11 +67,10 @@ class Books:
             return
         # Campaign and sender before messages and batches, as a person's click locks them.
         _learn(sender, claim, judged)
-        if self.counted:
-            caps.settle(sender, self.counted, unused=judged.not_sent)
+        if self._spent:
+            caps.settle(sender, self._spent, unused=judged.not_sent)
         for batch_id in record(claim.held, sent=judged.sent, others=judged.others):
             del claim.held[batch_id]
-        metrics.mails(judged.ends)
         workspace = troubles.Ref(claim.workspace_id)
         for message_id, words in judged.bounced.items():
             consent.bounce(workspace, self._addresses[message_id], reason=words)
@@ -80,9 +81,11 @@ class Books:
 
     def forget(self) -> bool:
         """Forget what has been committed; tells whether there was anything."""
-        was_known = self.judgement is not None
+        if self.judgement is None:
+            return False
+        metrics.mails(self.judgement.ends)
         self.judgement = None
-        return was_known
+        return True
 
 
 def _learn(sender: Sender, claim: Claim, judged: Judgement) -> None:

@@ -12,8 +12,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from campaign_app.lib import logs
 from campaign_app.sending import late_journals, recover, stopping
 
@@ -53,6 +51,6 @@ def _go_on(
         try:
             with context():
                 look_after(journals)
-        except (SQLAlchemyError, OSError):  # the next time may find a database and a folder
+        except Exception:  # the next time may find a database, a folder, other rows
             log.exception("upkeep failed")
         stopping.sleep(seconds)

@@ -14,6 +14,9 @@ from campaign_app.extensions import db
 from campaign_app.lib import clock
 from campaign_app.models.senders import Sender, SenderUsage
 from campaign_app.sending import caps
+from campaign_app.sending.bookkeeping import Books
+from campaign_app.sending.claims import Claim
+from campaign_app.sending.handover import WindowResult
 from tests import factories
 from tests.people import Person
 from tests.sending.engine import start
@@ -80,6 +83,18 @@ def test_within_a_minute_only_the_unused_move(alice: Person):
     assert counted
     caps.settle(sender, counted, unused=2)
     assert list(rows(sender).values()) == [3]
+
+
+def test_a_window_is_settled_as_it_was_counted_whatever_was_counted_since(alice: Person):
+    sender = capped(alice, per_hour=10)
+    began, books = this_minute() - MINUTE, Books()
+    used(sender, MINUTE, 8)
+    books.counted = caps.Counted(5, began)
+    books.enter([], WindowResult([]), [])
+    books.counted = caps.Counted(2, this_minute())  # and the transaction failed
+    books.write_down(sender, Claim(1, alice.workspace.id))
+    db.session.expire_all()
+    assert rows(sender) == {began: 3, this_minute(): 5}
 
 
 def test_what_is_older_than_a_day_is_forgotten(alice: Person):

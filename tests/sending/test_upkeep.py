@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -81,6 +81,21 @@ def test_it_goes_on_after_a_failure(engine: Engine, live_app: Flask):
         db.session.execute(text("ALTER TABLE away RENAME TO lost_windows"))
         db.session.commit()
         wait_until_taken_back()
+
+
+def test_nothing_ends_it_but_the_end_of_the_process(tmp_path: Path):
+    rounds: list[int] = []
+
+    def fail() -> AbstractContextManager[object]:
+        rounds.append(1)
+        raise LookupError("a row that nobody foresaw")
+
+    thread = upkeep.start(tmp_path, fail, seconds=0.01)
+    time.sleep(0.5)
+    stopping.want()
+    thread.join(20)
+    stopping.forget()
+    assert len(rounds) > 1
 
 
 def test_without_a_folder_there_is_nothing_to_do(engine: Engine):
