@@ -27,6 +27,7 @@ def require_token() -> None:
     given = request.authorization
     if given is None or given.type != "bearer" or not given.token:
         raise UnauthorisedError("Send your token with the header Authorization: Bearer car_….")
+    request.get_data()  # before the first question: no transaction stays open while it comes in
     holder = tokens.holder(given.token)
     if holder is None:
         raise UnauthorisedError("This token is unknown, or has been revoked.")

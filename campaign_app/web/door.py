@@ -12,7 +12,7 @@ from flask_login import current_user, login_user
 from werkzeug.exceptions import Unauthorized
 from werkzeug.wrappers import Response
 
-from campaign_app.extensions import login_manager
+from campaign_app.extensions import db, login_manager
 from campaign_app.lib import logs
 from campaign_app.lib.errors import Forbidden, Invalid
 from campaign_app.models.people import Membership, Role, User
@@ -44,6 +44,8 @@ def limit_body() -> None:
     if request.endpoint != "imports.new" or not current_user.is_authenticated:
         most = request.max_content_length
         request.max_content_length = min(most or PAGE_BYTES, PAGE_BYTES)
+    elif request.method == "POST":
+        db.session.commit()  # no transaction stays open while an upload comes in
 
 
 def refuse_nul() -> None:

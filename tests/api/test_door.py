@@ -19,6 +19,7 @@ from tests import factories
 from tests.api.program import ROOT, Program, wrong
 from tests.api.test_campaigns import make, new_campaign
 from tests.people import Person
+from tests.slow import SlowBody
 
 
 @pytest.mark.parametrize(
@@ -98,6 +99,13 @@ def test_whoever_is_lost_gets_a_problem(program: Program, method: str, path: str
     problem = answer.get_json()
     assert (problem["status"], problem["retryable"]) == (status, False)
     assert ("Allow" in answer.headers) == (status == 405)
+
+
+def test_no_transaction_waits_for_a_body(program: Program):
+    body = SlowBody(b'{"name": "Mine"}')
+    more = {"content_length": len(body.getvalue()), "content_type": "application/json"}
+    answer = program.ask("POST", "/groups", input_stream=body, **more)
+    assert (answer.status_code, body.was_waited_for) == (201, False)
 
 
 def test_head_and_options_are_answered(program: Program):

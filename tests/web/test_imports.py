@@ -14,6 +14,7 @@ from campaign_app.models.imports import Import, ImportState
 from campaign_app.models.recipients import Group
 from tests import factories
 from tests.imports import files
+from tests.slow import SlowBody
 
 CSV = "E-Mail;Vorname;Nachname;Stadt\na@x.de;Jörg;Müller;Köln\nb@x.de;Zoë;NA;Zürich\n"
 
@@ -52,6 +53,19 @@ def test_an_upload_leads_to_its_columns_with_values_and_a_proposal(alice):
     assert [entry["target"] for entry in row.mapping] == [
         "email", "first_name", "last_name", "attribute"
     ]  # fmt: skip
+
+
+def test_no_transaction_waits_for_an_upload(alice):
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="people.csv"\r\n\r\n'
+    body = SlowBody(head + CSV.encode("cp1252") + b"\r\n--x--\r\n")
+    answer = alice.client.post(
+        "/imports/new",
+        input_stream=body,
+        content_length=len(body.getvalue()),
+        content_type="multipart/form-data; boundary=x",
+    )
+    assert "/columns" in answer.location
+    assert not body.was_waited_for
 
 
 @pytest.mark.parametrize(
