@@ -19,6 +19,7 @@ from campaign_app.lib.errors import CarillonError, Invalid
 from campaign_app.models.senders import Sender, SenderState
 from campaign_app.sending import (
     caps,
+    changes,
     claims,
     marking,
     pacing,
@@ -162,8 +163,11 @@ class Drain:
     def _leave(self, end: End) -> list[Turn]:
         if self._claim:
             claims.give_back(self._claim)
+        is_told = self._books.has_lasting_trouble
         self._commit()
         self._pacer.settle(used=0)
+        if is_told:  # the sender's other drains sleep until their turn: they must not take it
+            changes.announce()
         self.end = end
         return []
 

@@ -20,7 +20,7 @@ from campaign_app.services import campaigns, pace
 from tests import factories
 from tests.sending.engine import Engine, start
 from tests.sending.test_waiting import neighbour
-from tests.smtp_sink import SmtpSink
+from tests.smtp_sink import Fault, SmtpSink
 
 TOLERANCE = 0.005
 """Seconds: what two clocks may differ by, Redis's and the server's."""
@@ -178,3 +178,13 @@ def test_no_more_connections_are_open_than_allowed(live_app: Flask, tmp_path: Pa
             pass
     assert sink.max_concurrent <= 2
     assert engine.counts().sent == 150
+
+
+def test_what_one_connection_is_told_holds_for_those_that_wait(live_app: Flask, tmp_path: Path):
+    slower = Fault("mail", reply="451 4.7.0 Too many messages, slow down")
+    with SmtpSink([slower]) as sink:
+        engine = ready(start(sink, tmp_path, people=200, max_connections=4, per_minute=60))
+        with drains(live_app, engine, number=4):
+            pass
+    assert engine.sender_state() == "cooling"
+    assert sink.count("MAIL") == 1
