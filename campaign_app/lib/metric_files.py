@@ -30,7 +30,11 @@ ENDED = "ended"
 SILENT_SECONDS = 86_400
 """How long another host (a container that is no more) may be silent before it counts as ended."""
 ROOM = 4 * 1024**2
-"""Bytes that must be free: a mapped write to a full disk would kill the process (SIGBUS)."""
+"""Bytes that must be free to begin with."""
+SIZE = 64 * 1024
+"""Bytes of a new file, as the library makes it."""
+KINDS = ("counter", "histogram", "gauge_livesum")
+"""What its files are called: what `metrics.Instruments` uses."""
 
 log = logs.get(__name__)
 
@@ -53,6 +57,8 @@ def write_below(folder: Path) -> None:
     for path in folder.glob(f"*_{process()}.db"):  # of one that had our number before us
         if not _is_whole(path):
             path.unlink()
+    for kind in KINDS:
+        _allocate(folder / f"{kind}_{process()}.db")
     tidy(folder)
 
 
@@ -118,7 +124,14 @@ def _lives(path: Path) -> bool:
     return True
 
 
+def _allocate(path: Path) -> None:
+    """Take a file's room now: a mapped write to a full disk kills the process (SIGBUS)."""
+    with path.open("ab") as file:
+        os.posix_fallocate(file.fileno(), 0, SIZE)
+
+
 def _add(path: Path, total: Path) -> None:
+    _allocate(total)
     sums = MmapedDict(str(total))
     try:
         for key, value, _, _ in MmapedDict.read_all_values_from_file(str(path)):

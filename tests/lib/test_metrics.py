@@ -151,6 +151,17 @@ assert "carillon_mails" in [metric.name for metric in metrics.read()]
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=60)
 
 
+def test_a_disk_that_fills_up_kills_nobody_who_counts(folder: Path):
+    script = COUNT.replace("processes(3)", "")
+    command = [sys.executable, "-c", script, str(folder)]
+    for _ in range(2):  # the second adds up what the first has counted
+        subprocess.run(command, cwd=ROOT, check=True, timeout=60, stdin=subprocess.DEVNULL)
+    files = list(folder.glob("*.db"))
+    assert len(files) == 5
+    for status in map(Path.stat, files):  # no holes: each write has its room already
+        assert status.st_blocks * 512 >= status.st_size >= metric_files.SIZE
+
+
 def test_a_process_of_somebody_else_is_alive(folder: Path):
     folder.mkdir()
     file = folder / f"counter_{metric_files.HOST}-1.db"
