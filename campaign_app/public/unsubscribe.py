@@ -17,6 +17,9 @@ bp = Blueprint("unsubscribe", __name__)
 ONE_CLICK = "One-Click"
 """The value a mail program posts as `List-Unsubscribe` (RFC 8058 §3.2)."""
 
+TEST = 0
+"""The message of a test e-mail, which has no row."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Workspace:
@@ -57,6 +60,7 @@ def _mail(token: str) -> Mail:
     if message_id is None:
         abort(404)
     mail = links.mail_of(message_id)
-    if mail is None:  # the whole workspace is gone, and its list with it
-        abort(make_response(render_template("public/gone.html", mail=None), 410))
+    if mail is None:  # the whole workspace is gone, and its list with it; or nobody ever got it
+        page = render_template("public/gone.html", mail=None, is_test=message_id == TEST)
+        abort(make_response(page, 410))
     return mail

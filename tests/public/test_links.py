@@ -199,3 +199,9 @@ def test_a_mail_of_a_workspace_that_is_gone_gets_a_kind_page(app, client: FlaskC
     answer = client.get(path.format(app.extensions["signer"].sign(123_456_789)), headers=BROWSER)
     assert answer.status_code == 410
     assert "no more e-mails will come" in answer.text
+
+
+def test_the_link_of_a_test_says_that_it_was_one(app, client: FlaskClient):
+    answer = client.get(f"/u/{app.extensions['signer'].sign(0)}", headers=BROWSER)
+    assert answer.status_code == 410
+    assert "is a test" in answer.text
