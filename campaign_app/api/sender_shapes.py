@@ -128,6 +128,8 @@ class SenderOut(Out):
         """The sender as it is now."""
         names = [name for name in cls.model_fields if name != "has_password"]
         values = {name: getattr(sender, name) for name in names}
+        if sender.brake_rate is not None:
+            values["brake_rate"] = round(sender.brake_rate, 1)
         return cls(**values, has_password=bool(sender.password_encrypted))
 
 
