@@ -109,7 +109,9 @@ def choose_groups(workspace: HasId, campaign: Campaign, ids: Collection[int]) ->
         select(Group.id).where(Group.workspace_id == workspace.id, Group.id.in_(ids), ~Group.hidden)
     ).all()
     if len(own) < len(set(ids)):
-        raise Invalid("One of these groups does not exist in this workspace. Choose again.", field="group_ids")
+        raise Invalid(
+            "One of these groups does not exist in this workspace. Choose again.", field="group_ids"
+        )
     db.session.execute(
         delete(CampaignGroup).where(
             CampaignGroup.workspace_id == workspace.id, CampaignGroup.campaign_id == campaign.id

@@ -235,7 +235,9 @@ def _checked(workspace: HasId, draft: Draft) -> dict[str, Any]:
     if draft.sender_id is not None:
         own = owned_by(workspace, Sender).where(Sender.id == draft.sender_id)
         if db.session.scalars(own).one_or_none() is None:
-            raise Invalid("There is no such sender in this workspace. Choose another.", field="sender_id")
+            raise Invalid(
+                "There is no such sender in this workspace. Choose another.", field="sender_id"
+            )
     content = contents.checked(draft.content)
     return {
         "name": name,
