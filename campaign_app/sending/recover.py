@@ -74,6 +74,10 @@ _NEEDED = text(
     UNION ALL
     SELECT journal FROM lost_windows
     WHERE journal = ANY(:names) AND created_at > now() - make_interval(days => :days)
+    UNION ALL  -- a living drain's: what is written into mapped memory may leave the file's time
+    SELECT name FROM unnest(CAST(:names AS text[])) AS name
+    JOIN sender_slots s ON name LIKE concat_ws('-', s.sender_id, s.slot, s.fence, '%')
+    WHERE s.lease_until > now()
     """
 )
 

@@ -11,7 +11,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from campaign_app.extensions import db
-from campaign_app.sending import journal_names, recover
+from campaign_app.sending import journal_names, recover, slots
 from campaign_app.sending.journal import Journal, read
 from campaign_app.sending.leases import Lease, boot_clock, heartbeat
 from campaign_app.sending.line import Line
@@ -52,6 +52,17 @@ def test_old_journals_are_deleted_unless_a_batch_still_names_them(engine: Engine
     db.session.commit()
     assert recover.tidy(engine.workshop.journals) == 1
     assert [path.exists() for path in (old, young, needed)] == [False, True, True]
+
+
+def test_the_journal_of_a_living_drain_is_never_old(engine: Engine):
+    lease = slots.win(engine.sender.id, worker="living")
+    assert lease is not None
+    name = journal_names.of(lease.sender_id, lease.slot, lease.slot_fence)
+    written_long_ago = leave_behind(engine, name, hours=30)
+    assert recover.tidy(engine.workshop.journals) == 0
+    slots.release(lease)
+    assert recover.tidy(engine.workshop.journals) == 1
+    assert not written_long_ago.exists()
 
 
 def test_a_drain_without_a_journal_keeps_no_slot(engine: Engine):
