@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from campaign_app.api.shapes import Body, Id, Moment, Out, Paging, Text
+from campaign_app.api.shapes import Body, Id, Moment, OptionalText, Out, Paging, Text
 from campaign_app.lib.tenancy import HasId
 from campaign_app.models.campaigns import Campaign, CampaignStatus
 from campaign_app.services import audience, campaigns, contents, direct_recipients
@@ -23,18 +23,24 @@ CONTENT = ("subject", "html", "text")
 WRITTEN = ("name", "sender_id", "group_ids", "tpm")
 
 
+def _or_none_of_them(given: list[Any] | None) -> list[Any]:
+    return given or []
+
+
 class CampaignChanges(Body):
     """What is to be changed; the rest stays."""
 
     name: Text = Field("", min_length=1, max_length=campaigns.MAX_NAME)
     subject: Text = Field("", max_length=contents.MAX_SUBJECT, description=SUBJECT)
     html: Text = Field("", max_length=contents.MAX_BODY, description=HTML)
-    text: Text = Field(
+    text: OptionalText = Field(
         "", max_length=contents.MAX_BODY, description="The text version; made from `html` if empty."
     )
     sender_id: Id = 0
-    group_ids: list[Id] = Field([], description="The groups it goes to.")
-    recipient_emails: list[str] = Field(
+    group_ids: Annotated[list[Id] | None, AfterValidator(_or_none_of_them)] = Field(
+        [], description="The groups it goes to."
+    )
+    recipient_emails: Annotated[list[str] | None, AfterValidator(_or_none_of_them)] = Field(
         [],
         description="Further recipients, who join your list, whatever their number; each address "
         "counts once. In a change: instead of all that were given or uploaded for this campaign. "
@@ -45,7 +51,7 @@ class CampaignChanges(Body):
         description="When to start by itself: a moment (`2026-11-22T09:00:00Z`), or what the clocks"
         " of `timezone` show then (`2026-11-22T09:00:00`). Null: a draft.",
     )
-    timezone: Text = Field("", description="Such as `Europe/London`; yours if left out.")
+    timezone: OptionalText = Field("", description="Such as `Europe/London`; yours if left out.")
     tpm: int | None = Field(
         default=None, ge=1, le=MAX_RATE, description="Messages a minute; null: as its sender may."
     )

@@ -33,7 +33,7 @@ def create(body: NewCampaign) -> CampaignOut:
     A draft, or with `scheduled_at` one that starts by itself. It answers at once, however many
     `recipient_emails` there are.
     """
-    emails = direct_recipients.checked(body.recipient_emails)
+    emails = direct_recipients.checked(body.recipient_emails or [])
     campaign = campaigns.create(g.workspace, body.draft(), user=g.user)
     _fill(campaign, emails)
     _schedule(campaign, body)
@@ -61,7 +61,7 @@ def change(campaign: Campaign, body: CampaignChanges) -> CampaignOut:
 
     What is left out stays. `scheduled_at` null takes it off the schedule.
     """
-    emails = direct_recipients.checked(body.recipient_emails)
+    emails = direct_recipients.checked(body.recipient_emails or [])
     transitions.lock(campaign, "edited")  # two changes at once must both be kept
     draft = body.applied(campaign_drafts.of(g.workspace, campaign))
     campaigns.edit(g.workspace, campaign, draft)

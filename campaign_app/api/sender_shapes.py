@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from campaign_app.api.shapes import Body, Moment, Out, Text
+from campaign_app.api.shapes import Body, Moment, OptionalText, Out, Text
 from campaign_app.models.senders import Security, Sender, SenderState
 from campaign_app.services import presets, sender_details
 from campaign_app.services.presets import PRESETS
@@ -53,11 +53,11 @@ class SenderChanges(Body):
     host: Text = Field("", description="The mail server, such as `smtp.example.com`.")
     port: int = Field(587, ge=1, le=65_535)
     security: Security = Field(Security.STARTTLS, description="`tls` belongs to port 465.")
-    username: Text = ""
-    password: Text = Field("", description="Write-only: no answer ever holds it.")
+    username: OptionalText = ""
+    password: OptionalText = Field("", description="Write-only: no answer ever holds it.")
     from_email: Text = Field("", description="The address it sends from.")
-    from_name: Text = ""
-    reply_to: Text = ""
+    from_name: OptionalText = ""
+    reply_to: OptionalText = ""
     delay_seconds: float = Field(
         4.0, ge=0, le=MAX_DELAY, description="Between two e-mails, over all connections."
     )

@@ -29,7 +29,13 @@ def _in_utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
+def _or_empty(text: str | None) -> str:
+    return _storable(text or "")
+
+
 Text = Annotated[str, AfterValidator(_storable)]
+OptionalText = Annotated[str | None, AfterValidator(_or_empty)]
+"""Null is the empty text: programs send what their own fields hold."""
 Id = Annotated[int, Field(ge=1, le=BIGGEST_ID)]
 Moment = Annotated[datetime, AfterValidator(_in_utc)]
 """Aware, written in UTC: `2026-11-22T10:00:00Z`."""

@@ -37,6 +37,12 @@ def test_a_campaign_is_made_and_found_where_the_answer_says(program: Program):
     assert (made["status"], made["scheduled_at"]) == ("draft", None)
 
 
+def test_null_is_as_good_as_left_out(program: Program):
+    names = ("text", "timezone", "group_ids", "recipient_emails", "scheduled_at", "tpm")
+    made = make(program, **dict.fromkeys(names))
+    assert (made["text"], made["group_ids"], made["direct_recipients"]) == ("", [], 0)
+
+
 @pytest.mark.parametrize("missing", ["name", "subject", "html", "sender_id"])
 def test_what_a_campaign_cannot_do_without_is_named(program: Program, missing: str):
     body = new_campaign(program)

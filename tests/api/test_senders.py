@@ -33,6 +33,13 @@ def test_a_sender_is_made_and_found_where_the_answer_says(program: Program):
     assert made["state"] == "active"
 
 
+def test_null_is_as_good_as_left_out(program: Program):
+    names = ("username", "password", "from_name", "reply_to", "per_minute", "per_hour", "per_day")
+    answer = program.post("/senders", new_sender(**dict.fromkeys(names)))
+    assert answer.status_code == 201, answer.text
+    assert (answer.get_json()["username"], answer.get_json()["has_password"]) == ("", False)
+
+
 def test_what_a_preset_knows_need_not_be_said(program: Program):
     body = {"name": "SES", "host": "127.0.0.1", "from_email": "a@example.com", "preset": "ses"}
     made = program.post("/senders", body).get_json()
