@@ -5,13 +5,14 @@ from __future__ import annotations
 from flask import Flask
 
 from campaign_app.extensions import csrf
-from campaign_app.public import clicks, health, hits, metrics, unsubscribe
+from campaign_app.public import clicks, health, hits, icon, metrics, unsubscribe
 from campaign_app.public.pixel import Pixel, PixelShortcut
 
 
 def register(app: Flask) -> None:
     """Hang the public pages into the application, and the pixel in front of it."""
     app.register_blueprint(health.bp)
+    app.register_blueprint(icon.bp)
     app.register_blueprint(metrics.bp)
     app.register_blueprint(clicks.bp)
     app.register_blueprint(unsubscribe.bp)

@@ -23,6 +23,8 @@ and a slower one would take hours to learn that its server has calmed down."""
 RAISE_SECONDS = 10.0
 STEPS_BACK = 24
 """Raises from half the rate to the whole: four minutes. Sooner, it would swing up and down."""
+BRAKING_SHARE = 0.7
+"""Of the braked rate: who sends more than this would send more without the brake."""
 LONGEST_WAY = 360
 """Raises to the sender's set pace at most, from wherever it began: an hour."""
 
@@ -57,6 +59,7 @@ _RAISE = text(
     RETURNING brake_rate
     """
 )
+_RISE_ON = text("UPDATE senders SET brake_from = brake_rate WHERE id = :sender")
 _LIFT = text("UPDATE senders SET brake_rate = NULL, brake_raised_at = NULL WHERE id = :sender")
 
 
@@ -72,15 +75,24 @@ def slow_down(sender_id: int, words: str, *, just_sent: int = 0) -> None:
     `just_sent` messages are not written down yet. A sender that has sent nothing lately has nothing
     to halve: its rest must do.
     """
-    did = db.session.execute(_DID, {"sender": sender_id}).one()
-    sent = did.sent + just_sent
-    rate = sent * 60 / max(1.0, float(did.seconds or 0)) if sent else None
+    rate = _rate(sender_id, just_sent=just_sent)
     values = {"sender": sender_id, "words": words, "did": rate, "slowest": SLOWEST}
     db.session.execute(_BRAKE, values)
 
 
+def _rate(sender_id: int, *, just_sent: int = 0) -> float | None:
+    """E-mails a minute that the sender really did lately; None when it did nothing."""
+    did = db.session.execute(_DID, {"sender": sender_id}).one()
+    sent = did.sent + just_sent
+    return sent * 60 / max(1.0, float(did.seconds or 0)) if sent else None
+
+
 def ease(sender: Sender) -> None:
-    """All is well: raise the braked sender's rate when it is time, or lift its brake."""
+    """All is well: raise the braked sender's rate when it is time, or lift its brake.
+
+    A sender without a set pace may have been told off several times on its way down. So its goal is
+    only the next one as long as the brake is what holds it: then it rises on, in larger steps.
+    """
     raised = sender.brake_raised_at
     if not raised or clock.now() - raised < timedelta(seconds=RAISE_SECONDS):
         return
@@ -88,5 +100,8 @@ def ease(sender: Sender) -> None:
     step = max((sender.brake_from or 0.0) / 2 / STEPS_BACK, goal / LONGEST_WAY)
     values = {"sender": sender.id, "step": step, "seconds": RAISE_SECONDS}
     rate = db.session.scalar(_RAISE, values)
-    if rate is not None and rate >= goal:
-        db.session.execute(_LIFT, {"sender": sender.id})
+    if rate is None or rate < goal:
+        return
+    is_braking = (_rate(sender.id) or 0.0) > rate * BRAKING_SHARE
+    statement = _RISE_ON if is_braking and not sender.set_rate else _LIFT
+    db.session.execute(statement, {"sender": sender.id})

@@ -82,3 +82,9 @@ def test_processes_of_long_ago_are_forgotten(client: FlaskClient):
     signs.let_pass(pulse.FORGOTTEN_SECONDS + 5, part="sending")
     signs.everybody_lives()
     assert "old:1" not in {beat.process for beat in pulse.read(redis.client)}
+
+
+def test_a_browser_finds_the_icon_where_no_page_names_it(client: FlaskClient):
+    where = client.get("/favicon.ico").headers["Location"]
+    with client.get(where) as icon:
+        assert (icon.status_code, icon.mimetype) == (200, "image/svg+xml")

@@ -118,6 +118,19 @@ def test_at_its_goal_the_brake_is_lifted(live_app: Flask, tmp_path: Path):
     assert (engine.sender.brake_goal, engine.sender.brake_rate) == (6000, None)
 
 
+def test_a_sender_that_its_brake_holds_rises_beyond_its_goal(live_app: Flask, tmp_path: Path):
+    with SmtpSink() as sink:
+        engine = start(sink, tmp_path, people=120)
+        one_drain(engine)  # some thousands a minute
+        braked = "brake_rate = 149, brake_from = 120"
+        put(engine, f"{braked}, brake_raised_at = now() - '11 s'::interval")
+        brakes.ease(engine.sender)
+        db.session.commit()
+        engine.refresh()
+    assert engine.sender.brake_rate == pytest.approx(151.5)
+    assert engine.sender.brake_goal > engine.sender.brake_rate
+
+
 def test_a_set_pace_is_the_goal(live_app: Flask, tmp_path: Path):
     with SmtpSink() as sink:
         engine = start(sink, tmp_path, per_minute=600)
