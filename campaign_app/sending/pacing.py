@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from time import monotonic
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from campaign_app.extensions import db
-from campaign_app.models.campaigns import Campaign, CampaignStatus
 from campaign_app.models.senders import Sender
 from campaign_app.sending import throttle
 from campaign_app.sending.changes import Watch
 from campaign_app.sending.throttle import LONGEST_SLEEP, Limit, Pace, Turns
+
+# Asked for every window, so in words: put together as an expression, it took three times as long.
+_RATE = text(
+    """
+    SELECT tpm FROM campaigns
+    WHERE workspace_id = :workspace AND id = :campaign AND status = 'sending'
+    """
+)
+_HELD_RATE = text(f"{_RATE.text} FOR SHARE")
 
 
 def of(sender: Sender, campaign_id: int, *, hold: bool = False) -> Pace:
@@ -20,12 +28,8 @@ def of(sender: Sender, campaign_id: int, *, hold: bool = False) -> Pace:
     A campaign that may not send has none: opening its window is refused anyway. With `hold`, its
     row stays as it is until the commit.
     """
-    question = select(Campaign.tpm).where(
-        Campaign.workspace_id == sender.workspace_id,
-        Campaign.id == campaign_id,
-        Campaign.status == CampaignStatus.SENDING,
-    )
-    found = db.session.execute(question.with_for_update(read=True) if hold else question).all()
+    whose = {"workspace": sender.workspace_id, "campaign": campaign_id}
+    found = db.session.execute(_HELD_RATE if hold else _RATE, whose).all()
     if not found:
         return Pace()
     tpm = found[0].tpm
