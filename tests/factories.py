@@ -92,30 +92,16 @@ def campaign(workspace: Workspace, *, groups: list[Group] | None = None, **value
 
 def message(campaign: Campaign, recipient: Recipient, **values: Any) -> Message:
     """A message of a batch of its own, sent an hour ago unless told otherwise."""
-    batch = save(
-        Batch(
-            workspace_id=campaign.workspace_id,
-            campaign_id=campaign.id,
-            sender_id=campaign.sender_id or 0,
-            state=BatchState.DONE,
-            size=1,
-            sent=1,
-        )
-    )
+    whose = {"workspace_id": campaign.workspace_id, "campaign_id": campaign.id}
+    sender_id = campaign.sender_id or 0
+    batch = save(Batch(**whose, sender_id=sender_id, state=BatchState.DONE, size=1, sent=1))
     defaults = {
         "status": MessageStatus.SENT,
         "sent_at": clock.now() - timedelta(hours=1),
         "address": recipient.email,
     }
-    return save(
-        Message(
-            workspace_id=campaign.workspace_id,
-            campaign_id=campaign.id,
-            recipient_id=recipient.id,
-            batch_id=batch.id,
-            **{**defaults, **values},
-        )
-    )
+    where = {"recipient_id": recipient.id, "batch_id": batch.id}
+    return save(Message(**whose, **where, **{**defaults, **values}))
 
 
 def crowd(workspace: Workspace, size: int) -> Group:

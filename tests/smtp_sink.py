@@ -34,7 +34,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -60,6 +60,7 @@ class Record:
     body: bytes = field(default=b"", repr=False, compare=False)
 
 
+@dataclass(eq=False)
 class SmtpSink:
     """The server, in a thread of its own while the `with` block lasts.
 
@@ -69,40 +70,31 @@ class SmtpSink:
     Without `fsync` the ledger survives the death of this process, but not the machine's.
     """
 
-    def __init__(
-        self,
-        script: Iterable[Fault] = (),
-        *,
-        port: int = 0,
-        ledger: Path | None = None,
-        extensions: Iterable[str] = ("PIPELINING", "SIZE 52428800", "8BITMIME"),
-        tls: str = "",
-        tls_context: ssl.SSLContext | None = None,
-        credentials: tuple[str, str] | None = None,
-        auth: str = "PLAIN LOGIN",
-        latency: float = 0,
-        data_without_rcpt: bool = False,
-        keep_bodies: bool = True,
-        fsync: bool = True,
-    ) -> None:
-        self.script = list(script)
-        self.port = port
-        self.extensions = list(extensions)
-        self.tls = tls
-        self.tls_context = tls_context
-        self.credentials = credentials
-        self.auth = auth
-        self.latency = latency
-        self.data_without_rcpt = data_without_rcpt
-        self.keep_bodies = keep_bodies
-        self.fsync = fsync
-        self.accepted: list[Record] = []
-        self.violations: list[str] = []
-        self.commands: list[str] = []
-        self.connections = 0
-        self.max_concurrent = 0
+    script: Iterable[Fault] = ()
+    _: KW_ONLY
+    port: int = 0
+    ledger: Path | None = None
+    extensions: Iterable[str] = ("PIPELINING", "SIZE 52428800", "8BITMIME")
+    tls: str = ""
+    tls_context: ssl.SSLContext | None = None
+    credentials: tuple[str, str] | None = None
+    auth: str = "PLAIN LOGIN"
+    latency: float = 0
+    data_without_rcpt: bool = False
+    keep_bodies: bool = True
+    fsync: bool = True
+    accepted: list[Record] = field(default_factory=list, init=False)
+    violations: list[str] = field(default_factory=list, init=False)
+    commands: list[str] = field(default_factory=list, init=False)
+    connections: int = field(default=0, init=False)
+    max_concurrent: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self.script = list(self.script)
+        self.extensions = list(self.extensions)
         self._open = 0
-        self._ledger = os.open(ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT) if ledger else -1
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        self._ledger = os.open(self.ledger, flags) if self.ledger else -1
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)

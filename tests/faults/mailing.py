@@ -96,16 +96,9 @@ def launch(
     workspace = tables.insert("workspaces", name="Acme")
     ours = {"workspace_id": workspace, "port": server.port}
     account = tables.insert("senders", **_SENDER | ours | sender)
-    group = _crowd(tables, workspace, people)
     started = {"workspace_id": workspace, "sender_id": account, "started_at": "now"}
     number = tables.insert("campaigns", **_CAMPAIGN | started | (campaign or {}))
-    tables.rows(
-        "INSERT INTO campaign_groups (workspace_id, campaign_id, group_id)"
-        " VALUES (%(workspace)s, %(campaign)s, %(group)s)",
-        workspace=workspace,
-        campaign=number,
-        group=group,
-    )
+    _choose(tables, workspace, number, _crowd(tables, workspace, people))
     audience = tuple(f"p{n}@example.com" for n in range(people))
     return Mailing(tables, server, workspace, account, number, audience)
 
@@ -123,6 +116,16 @@ _CAMPAIGN = {
     "html": '<p>Hi {{ name }}, <a href="https://shop.example/sale">look</a>.</p>',
     "status": "sending",
 }
+
+
+def _choose(tables: Tables, workspace: int, campaign: int, group: int) -> None:
+    tables.rows(
+        "INSERT INTO campaign_groups (workspace_id, campaign_id, group_id)"
+        " VALUES (%(workspace)s, %(campaign)s, %(group)s)",
+        workspace=workspace,
+        campaign=campaign,
+        group=group,
+    )
 
 
 def _crowd(tables: Tables, workspace: int, people: int) -> int:

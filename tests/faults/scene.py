@@ -156,15 +156,23 @@ def scene(
     stage.mend()
     tables = stage.database()
     config = replace(stage.config(tables.url, folder), lease_seconds=lease, workers=sending)
-    mail = MailServer(folder, **{"latency": LATENCY, **(server or {})})
+    with (
+        _serving(folder, script, **(server or {})) as mail,
+        workers(config, folder, sending=sending, jobs=False) as stack,
+    ):
+        play = Scene(stage, mail, stack, tables)
+        play.wait_for_workers()
+        if people:
+            play.mail(people=people, **options)
+        yield play
+
+
+@contextmanager
+def _serving(folder: Path, script: Iterable[Fault], **options: Any) -> Iterator[MailServer]:
+    mail = MailServer(folder, **{"latency": LATENCY, **options})
     mail.start()
-    mail.script(*script)
     try:
-        with workers(config, folder, sending=sending, jobs=False) as stack:
-            play = Scene(stage, mail, stack, tables)
-            play.wait_for_workers()
-            if people:
-                play.mail(people=people, **options)
-            yield play
+        mail.script(*script)
+        yield mail
     finally:
         mail.stop()

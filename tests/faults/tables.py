@@ -42,3 +42,14 @@ class Tables:
         statement = f"INSERT INTO {table} ({names}) VALUES ({places}) RETURNING id"
         number: int = self.value(statement, **values)
         return number
+
+    def copy(self, table: str, number: int, columns: str, **others: Any) -> int:
+        """A new row with these columns of another one, and with others of its own; gives its id."""
+        names = ", ".join(others)
+        places = ", ".join(f"%({name})s" for name in others)
+        statement = (
+            f"INSERT INTO {table} ({names}, {columns}) SELECT {places}, {columns} FROM {table}"
+            " WHERE id = %(number)s RETURNING id"
+        )
+        made: int = self.value(statement, number=number, **others)
+        return made

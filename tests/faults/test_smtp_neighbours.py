@@ -40,20 +40,10 @@ def send_to_neighbours(play: Scene, server: MailServer) -> float:
 def join(play: Scene, first: Mailing, *, number: int) -> None:
     """The workspace sends the same to the same people by another sender of its own, too."""
     tables = play.tables
-    columns = "host, port, security, from_email, delay_seconds, max_connections, workspace_id"
-    sender = tables.value(
-        f"INSERT INTO senders (name, {columns}) SELECT %(name)s, {columns} FROM senders"
-        " WHERE id = %(id)s RETURNING id",
-        name=f"Sender {number}",
-        id=first.sender_id,
-    )
-    columns = "name, subject, html, status, started_at, workspace_id"
-    campaign = tables.value(
-        f"INSERT INTO campaigns (sender_id, {columns}) SELECT %(sender)s, {columns}"
-        " FROM campaigns WHERE id = %(id)s RETURNING id",
-        sender=sender,
-        id=first.campaign_id,
-    )
+    account = "host, port, security, from_email, delay_seconds, max_connections, workspace_id"
+    sender = tables.copy("senders", first.sender_id, account, name=f"Sender {number}")
+    content = "name, subject, html, status, started_at, workspace_id"
+    campaign = tables.copy("campaigns", first.campaign_id, content, sender_id=sender)
     tables.rows(
         "INSERT INTO campaign_groups (workspace_id, campaign_id, group_id)"
         " SELECT workspace_id, %(campaign)s, group_id FROM campaign_groups"

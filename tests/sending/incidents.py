@@ -12,7 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection, event
@@ -104,12 +104,23 @@ def mortal() -> Iterator[None]:
         signal.signal(signal.SIGUSR1, former)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Fate:
     """Death at the `nth` statement or commit of the main thread, before it or (a commit) after."""
 
     at: str  # statement, commit, committed
     nth: int
+    _count: int = field(default=0, init=False, compare=False)
+
+    def strike(self, connection: Connection, *statement: object) -> None:
+        """Called at each of them."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        self._count += 1
+        if self._count == self.nth:
+            if self.at == "committed":
+                connection.connection.commit()
+            raise Killed
 
 
 @contextmanager
@@ -118,25 +129,14 @@ def doomed(fate: Fate | None) -> Iterator[None]:
     if fate is None:
         yield
         return
-    count = 0
-
-    def strike(connection: Connection, *statement: object) -> None:
-        nonlocal count
-        if threading.current_thread() is not threading.main_thread():
-            return
-        count += 1
-        if count == fate.nth:
-            if fate.at == "committed":
-                connection.connection.commit()
-            raise Killed
-
-    name = "before_cursor_execute" if fate.at == "statement" else "commit"
+    due = Fate(fate.at, fate.nth)  # a story may tell of the same one twice
+    name = "before_cursor_execute" if due.at == "statement" else "commit"
     engine = db.engine
-    event.listen(engine, name, strike)
+    event.listen(engine, name, due.strike)
     try:
         yield
     finally:
-        event.remove(engine, name, strike)
+        event.remove(engine, name, due.strike)
 
 
 class _Listener(logging.Handler):
