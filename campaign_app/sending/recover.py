@@ -22,7 +22,7 @@ from campaign_app.models.messages import MessageStatus
 from campaign_app.sending import journal, journal_names
 from campaign_app.sending.claims import Turn
 from campaign_app.sending.handover import Fate, Outcome, Phase, Reply
-from campaign_app.sending.results import Result, record
+from campaign_app.sending.results import FenceError, Result, record
 from campaign_app.sending.verdicts import Judgement, judge
 from campaign_app.services import housekeeping, unconfirmed
 
@@ -93,7 +93,7 @@ class Recovered:
 
 
 def take_back(journals: Path, *, campaign_id: int | None = None, own: bool = False) -> Recovered:
-    """Take back every batch whose lease ran out, in one transaction, and commit.
+    """Take back every batch whose lease ran out; commits.
 
     Of this campaign only; or `own`: only those whose journals lie in the folder.
     """
@@ -102,12 +102,13 @@ def take_back(journals: Path, *, campaign_id: int | None = None, own: bool = Fal
         "campaign": campaign_id,
         "journals": journal_names.present(journals) if own else None,
     }
-    found = Recovered()
-    for batch in db.session.execute(_TAKE, values).all():
-        _take(journals, batch, found)
-        ids = {"batch": batch.id, "campaign": batch.campaign_id}
-        log.warning("lease taken back", **ids, workspace=batch.workspace_id)
+    taken = db.session.execute(_TAKE, values).all()
+    # A late drain's write locks messages, then batches. With the fences raised and nothing locked
+    # it fails at once; were the batches still held here, each could wait for the other.
     db.session.commit()
+    found = Recovered()
+    for batch in taken:
+        _settle(journals, batch, found)
     metrics.leases_taken_back(found.batches)
     return found
 
@@ -155,7 +156,25 @@ def finish(held: Mapping[int, int], judged: Judgement) -> None:
         db.session.execute(_FREE, {"batch": batch_id, "fence": held[batch_id]})
 
 
-def _take(journals: Path, batch: Row[Any], found: Recovered) -> None:
+def _settle(journals: Path, batch: Row[Any], found: Recovered) -> None:
+    """One taken batch and its commit. What fails is taken back again when its lease has run out."""
+    ids = {"batch": batch.id, "campaign": batch.campaign_id, "workspace": batch.workspace_id}
+    try:
+        judged, unclear = _judge(journals, batch)
+        db.session.commit()
+    except (FenceError, OSError):  # one batch must not keep back the others
+        db.session.rollback()
+        log.exception("lease not taken back", **ids)
+        return
+    log.warning("lease taken back", **ids)
+    found.batches += 1
+    found.unconfirmed += unclear
+    found.recorded += len(judged.sent) + len(judged.others) - unclear
+    found.given_back += judged.not_sent
+
+
+def _judge(journals: Path, batch: Row[Any]) -> tuple[Judgement, int]:
+    """Write down what became of a taken batch; gives that, and how many are unclear."""
     turns = _open_window(batch.id, batch.opened_through)
     facts = _read(journals, batch.journal)
     whole = facts is not None and journal_names.is_whole(batch.journal)
@@ -164,10 +183,7 @@ def _take(journals: Path, batch: Row[Any], found: Recovered) -> None:
     unclear = [r.message_id for r in judged.others if r.status == MessageStatus.UNCONFIRMED]
     if unclear and batch.journal:
         _note_loss(batch, unclear)
-    found.batches += 1
-    found.unconfirmed += len(unclear)
-    found.recorded += len(judged.sent) + len(judged.others) - len(unclear)
-    found.given_back += judged.not_sent
+    return judged, len(unclear)
 
 
 def _note_loss(batch: Row[Any], message_ids: list[int]) -> None:

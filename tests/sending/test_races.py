@@ -14,10 +14,12 @@ from sqlalchemy import text
 
 from campaign_app.extensions import db
 from campaign_app.lib.errors import Conflict
-from campaign_app.sending import ending, stopping
+from campaign_app.sending import ending, recover, stopping
 from campaign_app.sending.deliver import End
+from campaign_app.sending.results import FenceError, record
 from campaign_app.services import retry
 from tests.sending.engine import start
+from tests.sending.test_recover import die_in_mid_window
 from tests.smtp_sink import Fault, SmtpSink
 
 
@@ -92,3 +94,18 @@ def test_a_server_that_answers_out_of_order_rests_the_sender(live_app: Flask, tm
         engine.drain()
     assert engine.sender_state() == "cooling"
     assert sink.connections <= 4
+
+
+def test_a_late_write_and_the_taking_back_never_wait_for_each_other(
+    live_app: Flask, tmp_path: Path
+):
+    with SmtpSink() as sink:
+        engine = start(sink, tmp_path)
+        late, window = die_in_mid_window(engine, window=2)
+    journals = engine.workshop.journals
+    db.session.execute(text("SELECT id FROM messages FOR UPDATE"))  # a write's first half
+    with meanwhile(live_app, lambda: recover.take_back(journals)):
+        with pytest.raises(FenceError):
+            record(late.held, sent=window)
+        db.session.rollback()
+    assert engine.statuses() == {"unconfirmed": 2, "pending": 1}
