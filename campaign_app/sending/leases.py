@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from campaign_app.lib import logs
 from campaign_app.sending.journal import Journal, JournalError
@@ -23,19 +25,35 @@ RENEWALS = 4
 MARGIN = 1 / 8
 """How much earlier than the database's our own deadline is, as a share of the lease."""
 
+Place = tuple[int, int]
+"""A sender's id and the number of one of its slots."""
+
 log = logs.get(__name__)
 
-_RENEW_BATCHES = text(
+# A row that is locked is being written by its own drain, or taken over: the next beat will see.
+# Waiting for it could end in a deadlock, because a drain locks several.
+_RENEW_SLOTS = text(
     """
-    UPDATE batches SET lease_until = now() + make_interval(secs => :seconds)
-    FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS bigint[])) AS held(id, fence)
-    WHERE batches.id = held.id AND batches.fence = held.fence AND batches.state = 'sending'
+    UPDATE sender_slots SET lease_until = now() + make_interval(secs => s.seconds)
+    FROM (
+        SELECT sender_id, slot, held.seconds FROM sender_slots JOIN unnest(
+            CAST(:senders AS bigint[]), CAST(:slots AS int[]), CAST(:fences AS bigint[]),
+            CAST(:seconds AS int[])) AS held(sender_id, slot, fence, seconds)
+        USING (sender_id, slot, fence) FOR UPDATE OF sender_slots SKIP LOCKED) AS s
+    WHERE (sender_slots.sender_id, sender_slots.slot) = (s.sender_id, s.slot)
+    RETURNING s.sender_id, s.slot
     """
 )
-_RENEW_SLOT = text(
+_RENEW_BATCHES = text(
     """
-    UPDATE sender_slots SET lease_until = now() + make_interval(secs => :seconds)
-    WHERE sender_id = :sender AND slot = :slot AND fence = :fence
+    UPDATE batches SET lease_until = now() + make_interval(secs => b.seconds)
+    FROM (
+        SELECT id, held.seconds FROM batches JOIN unnest(
+            CAST(:ids AS bigint[]), CAST(:fences AS bigint[]), CAST(:seconds AS int[]))
+            AS held(id, fence, seconds) USING (id, fence)
+        WHERE batches.state = 'sending' FOR UPDATE OF batches SKIP LOCKED) AS b
+    WHERE batches.id = b.id
+    RETURNING b.id
     """
 )
 
@@ -67,6 +85,12 @@ class Lease:
         """True when the database may have given our batches to somebody else."""
         return boot_clock() >= self.deadline
 
+    @property
+    def due_in(self) -> float:
+        """Seconds until it should be renewed; again soon, where the last time was in vain."""
+        left = self.deadline - boot_clock()
+        return max(self.seconds / 60, left - self.seconds * (1 - MARGIN - 1 / RENEWALS))
+
     def extend(self, asked_at: float) -> None:
         """Count the deadline anew from the moment before the database was asked."""
         self.deadline = deadline(asked_at, self.seconds)
@@ -96,10 +120,13 @@ class GuardedJournal(Journal):
 
 
 class Heartbeat:
-    """Renews the leases of every drain of this process from one thread."""
+    """Renews the leases of every drain of this process, from one thread with one connection.
+
+    A connection of its own: drains that wait for the pool must not lose their leases meanwhile.
+    """
 
     def __init__(self) -> None:
-        self._leases: dict[int, tuple[Lease, Engine]] = {}
+        self._leases: dict[int, Lease] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -111,10 +138,10 @@ class Heartbeat:
     def watch(self, lease: Lease, engine: Engine) -> None:
         """Renew this lease from now on."""
         with self._lock:
-            self._leases[id(lease)] = (lease, engine)
+            self._leases[id(lease)] = lease
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(
-                    target=self._beat, name="lease-heartbeat", daemon=True
+                    target=self._beat, args=[engine], name="lease-heartbeat", daemon=True
                 )
                 self._thread.start()
 
@@ -123,48 +150,60 @@ class Heartbeat:
         with self._lock:
             self._leases.pop(id(lease), None)
 
-    def _beat(self) -> None:
-        while True:
-            time.sleep(self._pause())
-            with self._lock:
-                leases = list(self._leases.values())
-                if not leases:
-                    self._thread = None
-                    return
-            for lease, engine in leases:
-                _renew_or_log(engine, lease)
+    def _beat(self, engine: Engine) -> None:
+        own = create_engine(engine.url, poolclass=NullPool)
+        while leases := self._wait():
+            try:
+                renew(own, leases)
+            except SQLAlchemyError as error:
+                # The next beat tries again; should none get through, the deadlines stop the drains.
+                log.warning("leases not renewed", error=type(error).__name__)
 
-    def _pause(self) -> float:
+    def _wait(self) -> list[Lease]:
+        """The leases to renew, when it is time; none when the thread may end."""
         with self._lock:
-            shortest = min(
-                (lease.seconds for lease, _ in self._leases.values()), default=LEASE_SECONDS
-            )
-        return shortest / RENEWALS
+            pause = min((one.due_in for one in self._leases.values()), default=1.0)
+        time.sleep(pause)
+        with self._lock:
+            if not self._leases:
+                self._thread = None
+            return [one for one in self._leases.values() if not one.is_lost]
 
 
-def _renew_or_log(engine: Engine, lease: Lease) -> None:
-    try:
-        renew(engine, lease)
-    except SQLAlchemyError as error:
-        # The next beat tries again; should none get through, the deadline stops the drain.
-        log.warning("lease not renewed", sender=lease.sender_id, error=type(error).__name__)
+def renew(engine: Engine, leases: Sequence[Lease]) -> None:
+    """Renew slots and batches of several drains at once. A lease already lost stays lost.
 
-
-def renew(engine: Engine, lease: Lease) -> None:
-    """Renew a drain's slot and batches. A late renewal cannot revive a lease already lost."""
+    A lease is good for longer only when its slot and everything it holds was renewed.
+    """
     asked_at = boot_clock()
-    if lease.is_lost:
-        return
-    held = dict(lease.batches)
-    seconds = {"seconds": lease.seconds}
+    living = {(one.sender_id, one.slot): one for one in leases}
+    held = {place: dict(one.batches) for place, one in living.items()}
     with engine.begin() as connection:
-        slot = {"sender": lease.sender_id, "slot": lease.slot, "fence": lease.slot_fence}
-        renewed = connection.execute(_RENEW_SLOT, seconds | slot).rowcount
-        if held:
-            values = {"ids": list(held), "fences": list(held.values())}
-            renewed = connection.execute(_RENEW_BATCHES, seconds | values).rowcount
-    if renewed:
-        lease.extend(asked_at)
+        slots = {(row[0], row[1]) for row in connection.execute(_RENEW_SLOTS, _slots(leases))}
+        batches = set(connection.scalars(_RENEW_BATCHES, _batches(living, held)))
+    for place, lease in living.items():
+        if place in slots and batches.issuperset(set(held[place]) & set(lease.batches)):
+            lease.extend(asked_at)
+
+
+def _slots(leases: Iterable[Lease]) -> dict[str, list[int]]:
+    rows = [(one.sender_id, one.slot, one.slot_fence, one.seconds) for one in leases]
+    return _columns(("senders", "slots", "fences", "seconds"), rows)
+
+
+def _batches(
+    leases: Mapping[Place, Lease], held: Mapping[Place, Mapping[int, int]]
+) -> dict[str, list[int]]:
+    rows = [
+        (batch_id, fence, leases[place].seconds)
+        for place, batches in held.items()
+        for batch_id, fence in batches.items()
+    ]
+    return _columns(("ids", "fences", "seconds"), rows)
+
+
+def _columns(names: Sequence[str], rows: Sequence[Sequence[int]]) -> dict[str, list[int]]:
+    return {name: [row[number] for row in rows] for number, name in enumerate(names)}
 
 
 heartbeat = Heartbeat()
