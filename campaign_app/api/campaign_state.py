@@ -7,7 +7,7 @@ from pydantic import Field
 from campaign_app.api.shapes import Out
 from campaign_app.lib.tenancy import HasId
 from campaign_app.models.campaigns import EDITABLE, LIVE, Campaign, CampaignStatus
-from campaign_app.services import audience, direct_recipients, progress
+from campaign_app.services import audience, progress, readiness
 from campaign_app.services.progress import Counts
 
 
@@ -67,8 +67,8 @@ class CampaignState(Out):
 
 
 def _waiting_for(workspace: HasId, campaign: Campaign, counts: Counts) -> str:
-    if campaign.status in EDITABLE and direct_recipients.is_filling(workspace, campaign):
-        return "its recipients are still being added"
+    if campaign.status in EDITABLE:
+        return readiness.awaited(workspace, campaign)
     return progress.waiting_for(workspace, campaign, counts)
 
 

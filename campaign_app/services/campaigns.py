@@ -32,7 +32,7 @@ from campaign_app.services import (
 )
 from campaign_app.services import schedule as wall_clock
 from campaign_app.services.contents import Content
-from campaign_app.services.readiness import Finding, Place
+from campaign_app.services.readiness import Finding
 from campaign_app.services.schedule import Moment
 
 MAX_NAME = 120
@@ -121,14 +121,14 @@ def schedule(
 
     The moment's note is for the user.
 
-    Raises Invalid for a time that cannot be, Conflict for what blocks; a running import may end
-    before the time has come and does not.
+    Raises Invalid for a time that cannot be, Conflict for what blocks. Recipients that are still
+    on their way do not: it waits for them, also when its time has come.
     """
     transitions.lock(campaign, "scheduled")
     moment = wall_clock.resolve(when, zone)
     found = readiness.blockers(workspace, campaign)
-    may_end_before = (Place.IMPORTS, Place.FILLING)
-    _refuse(campaign, [one for one in found if one.place not in may_end_before], "scheduled")
+    lasting = [one for one in found if one.place not in readiness.AWAITED]
+    _refuse(campaign, lasting, "scheduled")
     values = {"scheduled_at": moment.at, "time_zone": moment.zone, "pause_reason": ""}
     transitions.win(
         workspace, campaign, EDITABLE, "scheduled", status=CampaignStatus.SCHEDULED, **values
@@ -173,13 +173,14 @@ def launch(workspace: HasId, campaign: Campaign, *, user: User | None) -> None:
 
 
 def start_due(now: datetime) -> list[int]:
-    """Start every scheduled campaign whose time has come; gives their ids.
+    """Start every scheduled campaign whose time and recipients have come; gives their ids.
 
     One that cannot start becomes a draft again, with the reason in `pause_reason` and in the log.
     """
     due = db.session.scalars(
         select(Campaign)
         .where(Campaign.status == CampaignStatus.SCHEDULED, Campaign.scheduled_at <= now)
+        .where(~readiness.is_awaited())
         .order_by(Campaign.scheduled_at)
         .limit(DUE_AT_ONCE)
         .with_for_update(skip_locked=True)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, exists, func, or_, select
 
 from campaign_app.extensions import db
+from campaign_app.lib import clock
 from campaign_app.lib.errors import Conflict, NotFound
 from campaign_app.lib.tenancy import HasId, get_owned
 from campaign_app.models.campaigns import Campaign
 from campaign_app.models.imports import Import, ImportState
+from campaign_app.models.recipients import WaitingAddresses
 from campaign_app.models.senders import Sender, SenderState
-from campaign_app.services import audience, contents, group_filling, merge_fields
+from campaign_app.services import audience, contents, merge_fields
 from campaign_app.services.contents import Content
+from campaign_app.services.group_filling import is_filling
 
 
 class Place(StrEnum):
@@ -29,6 +33,10 @@ class Place(StrEnum):
     """Nothing to mend but to wait."""
 
 
+AWAITED = (Place.IMPORTS, Place.FILLING)
+"""What ends by itself: the recipients are in then."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A sentence for the author, and where it is mended."""
@@ -38,6 +46,7 @@ class Finding:
 
 
 _FIELDS = {"subject": "subject", "html": "e-mail", "text": "text part"}
+_UNDER_WAY = (ImportState.WAITING, ImportState.RUNNING)
 
 
 def blockers(workspace: HasId, campaign: Campaign) -> list[Finding]:
@@ -48,12 +57,42 @@ def blockers(workspace: HasId, campaign: Campaign) -> list[Finding]:
     if importing:
         message = f"“{importing}” is still being imported for this campaign."
         found.append(Finding(message, Place.IMPORTS))
-    elif any(group_filling.is_filling(workspace, group) for group in own):
+    elif any(is_filling(workspace, group) for group in own):
         message = "Its recipients are still being added: try again in a moment."
         found.append(Finding(message, Place.FILLING))
     elif audience.is_empty(workspace, campaign):
         found.append(Finding(_nobody(workspace, campaign), Place.AUDIENCE))
     return found
+
+
+def awaited(workspace: HasId, campaign: Campaign) -> str:
+    """What is on its way into the campaign's own group, in a few words; else empty."""
+    own = campaign.own_group_id
+    if own is None:
+        return ""
+    if importing := _importing(workspace, [own]):
+        return f"“{importing}” is still being imported"
+    return "its recipients are still being added" if is_filling(workspace, own) else ""
+
+
+def is_awaited() -> ColumnElement[bool]:
+    """The same as a condition on the campaigns of a query."""
+    filling = exists().where(
+        WaitingAddresses.workspace_id == Campaign.workspace_id,
+        WaitingAddresses.group_id == Campaign.own_group_id,
+    )
+    importing = exists().where(
+        Import.workspace_id == Campaign.workspace_id,
+        Import.state.in_(_UNDER_WAY),
+        Import.group_ids.contains(func.to_jsonb(Campaign.own_group_id)),
+    )
+    return or_(filling, importing)
+
+
+def holds_up(campaign: Campaign, found: Collection[Finding]) -> bool:
+    """Whether its time has come, and what is on its way keeps it from starting."""
+    at = campaign.scheduled_at
+    return at is not None and at <= clock.now() and any(one.place in AWAITED for one in found)
 
 
 def warnings(workspace: HasId, campaign: Campaign) -> list[Finding]:
@@ -132,7 +171,7 @@ def _importing(workspace: HasId, groups: list[int]) -> str:
     """The name of a file that is on its way into one of these groups, or ""."""
     under_way = select(Import.filename, Import.group_ids).where(
         Import.workspace_id == workspace.id,
-        Import.state.in_((ImportState.WAITING, ImportState.RUNNING)),
+        Import.state.in_(_UNDER_WAY),
     )
     rows = db.session.execute(under_way).all()
     return next((row.filename for row in rows if set(row.group_ids) & set(groups)), "")

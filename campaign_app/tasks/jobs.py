@@ -16,6 +16,7 @@ from campaign_app.lib import logs, underway
 from campaign_app.lib.errors import Unavailable
 from campaign_app.services import group_filling, housekeeping, idempotency, recipient_bulk
 from campaign_app.services.recipient_bulk import Order
+from campaign_app.tasks import dispatch
 
 DOORBELL_SECONDS = 3600
 """A job may wait behind others; a second doorbell finds it claimed, or nothing left to do."""
@@ -29,6 +30,7 @@ log = logs.get(__name__)
 def run_import(import_id: int) -> None:
     """Import an uploaded file, unless another worker has it."""
     run.run(import_id, state_path=current_app.extensions["carillon_config"].state_path)
+    dispatch.ask_for_round()  # a campaign whose time had come may have waited for it
 
 
 @shared_task(name="jobs.sweep_imports")
@@ -64,6 +66,7 @@ def fill_group(group_id: int) -> None:
     """Put the addresses that wait for a group into it, each chunk in a transaction."""
     while group_filling.step(group_id):
         db.session.commit()
+    dispatch.ask_for_round()  # a campaign whose time had come may have waited for it
 
 
 @shared_task(name="jobs.sweep_groups")

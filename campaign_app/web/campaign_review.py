@@ -62,12 +62,14 @@ class ScheduleForm(FlaskForm):
 def page(campaign: Campaign, **more: Any) -> str:  # noqa: ANN401  what the template shows besides
     """The page itself; `more` brings the outcome of a test or a form with its errors."""
     found = audience.preview(g.workspace, campaign)
+    blockers = readiness.blockers(g.workspace, campaign)
     sender = _sender(campaign)
     values = {
         "campaign": campaign,
         "all_senders": senders.every(g.workspace),
         "audience": found,
-        "blockers": readiness.blockers(g.workspace, campaign),
+        "blockers": blockers,
+        "is_waiting": readiness.holds_up(campaign, blockers),
         "warnings": readiness.warnings(g.workspace, campaign),
         "estimate": estimate.of(found.total, sender, tpm=campaign.tpm) if sender else None,
         "outcome": None,

@@ -17,7 +17,8 @@ from campaign_app.models.campaigns import Campaign, CampaignStatus
 from campaign_app.models.imports import Import, ImportState
 from campaign_app.models.people import User, Workspace
 from campaign_app.models.senders import SenderState
-from campaign_app.services import audience, campaigns
+from campaign_app.services import audience, campaigns, group_filling, readiness
+from campaign_app.services.consent import Why
 from tests import factories
 from tests.people import Person
 
@@ -66,17 +67,23 @@ def test_a_stopped_sender_blocks_with_its_reason(alice: Person):
         campaigns.launch(alice.workspace, ready(alice, sender_id=sender.id), user=alice.user)
 
 
+def upload(person: Person, campaign: Campaign) -> Import:
+    """A file on its way into the campaign's own group."""
+    return factories.save(
+        Import(
+            workspace_id=person.workspace.id,
+            filename="list.csv",
+            storage_key="x",
+            size=1,
+            state=ImportState.RUNNING,
+            group_ids=[audience.own_group(person.workspace, campaign)],
+        )
+    )
+
+
 def test_an_import_into_its_own_group_blocks(alice: Person):
     campaign = ready(alice)
-    upload = Import(
-        workspace_id=alice.workspace.id,
-        filename="list.csv",
-        storage_key="x",
-        size=1,
-        state=ImportState.RUNNING,
-        group_ids=[audience.own_group(alice.workspace, campaign)],
-    )
-    factories.save(upload)
+    upload(alice, campaign)
     with pytest.raises(Conflict, match=r"list\.csv"):
         campaigns.launch(alice.workspace, campaign, user=alice.user)
 
@@ -161,3 +168,23 @@ def test_a_due_campaign_that_cannot_start_becomes_a_draft_and_says_why(alice: Pe
     assert (campaign.status, campaign.scheduled_at) == (CampaignStatus.DRAFT, None)
     assert "No sender is chosen" in campaign.pause_reason
     assert "No sender is chosen" in said(alice)[-1]
+
+
+def test_a_due_campaign_waits_for_recipients_that_are_being_added(alice: Person, charlie: Person):
+    campaign, other = scheduled(alice), scheduled(charlie)
+    group = audience.own_group(alice.workspace, campaign)
+    many = [f"p{n}@example.com" for n in range(group_filling.AT_ONCE + 1)]
+    group_filling.fill(alice.workspace, group, many, why=Why("Test", "test"))
+    assert campaigns.start_due(clock.now()) == [other.id]
+    assert campaign.status == CampaignStatus.SCHEDULED
+    assert group_filling.step(group)
+    assert campaigns.start_due(clock.now()) == [campaign.id]
+
+
+def test_a_due_campaign_waits_for_a_file_that_is_being_imported(alice: Person):
+    campaign = scheduled(alice)
+    file = upload(alice, campaign)
+    assert campaigns.start_due(clock.now()) == []
+    assert readiness.awaited(alice.workspace, campaign) == "“list.csv” is still being imported"
+    file.state = ImportState.DONE
+    assert campaigns.start_due(clock.now()) == [campaign.id]

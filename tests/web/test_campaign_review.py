@@ -12,7 +12,8 @@ import pytest
 from campaign_app.extensions import db
 from campaign_app.lib import clock
 from campaign_app.models.campaigns import Campaign, CampaignStatus
-from campaign_app.services import audience
+from campaign_app.services import audience, group_filling
+from campaign_app.services.consent import Why
 from tests import factories
 from tests.people import Person
 from tests.smtp_sink import Fault, SmtpSink
@@ -80,6 +81,20 @@ def test_a_schedule_is_kept_in_its_zone(alice: Person):
     alice.client.post(f"/campaigns/{campaign.id}/unschedule")
     db.session.refresh(campaign)
     assert campaign.status == CampaignStatus.DRAFT
+
+
+def test_a_due_campaign_says_that_it_waits_for_its_recipients(alice: Person):
+    at = clock.now() - timedelta(seconds=1)
+    campaign = ready(alice, status=CampaignStatus.SCHEDULED, scheduled_at=at)
+    group = audience.own_group(alice.workspace, campaign)
+    many = [f"p{n}@example.com" for n in range(group_filling.AT_ONCE + 1)]
+    group_filling.fill(alice.workspace, group, many, why=Why("Test", "test"))
+    db.session.commit()
+    page = f"/campaigns/{campaign.id}"
+    assert "Waits for its recipients to be added" in alice.client.get(page).text
+    assert group_filling.step(group)
+    db.session.commit()
+    assert "Waits for its recipients" not in alice.client.get(page).text
 
 
 def test_a_schedule_is_told_on_the_clocks_it_is_meant_for(alice: Person):
