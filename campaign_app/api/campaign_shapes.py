@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from campaign_app.api.shapes import Body, Id, Moment, OptionalText, Out, Paging, Text
+from campaign_app.api.shapes import Body, Emails, Id, Moment, OptionalText, Out, Paging, Text
 from campaign_app.lib.tenancy import HasId
 from campaign_app.models.campaigns import Campaign, CampaignStatus
 from campaign_app.services import audience, campaigns, contents, direct_recipients
@@ -40,7 +40,7 @@ class CampaignChanges(Body):
     group_ids: Annotated[list[Id] | None, AfterValidator(_or_none_of_them)] = Field(
         [], description="The groups it goes to."
     )
-    recipient_emails: Annotated[list[str] | None, AfterValidator(_or_none_of_them)] = Field(
+    recipient_emails: Annotated[Emails | None, AfterValidator(_or_none_of_them)] = Field(
         [],
         description="Further recipients, who join your list, whatever their number; each address "
         "counts once. In a change: instead of all that were given or uploaded for this campaign. "

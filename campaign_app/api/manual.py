@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 
 from campaign_app.api import examples
 from campaign_app.api.problems import MIMETYPE
+from campaign_app.api.shapes import BIGGEST_ID
 
 ORDER = ("get", "post", "patch", "delete")
 MARKS = (
@@ -21,6 +22,7 @@ MARKS = (
 )
 TOLD_ELSEWHERE = frozenset({"401", "403", "429", "500", "503"})
 """Problems that every operation may answer: the introduction tells of them."""
+FORMATS = {"date-time": "moment (RFC 3339)", "email": "e-mail address"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class Field:
 
     name: str
     type: str
+    """With its range and its default: "integer, 1 to 200, default 1"."""
     about: Markup
     required: bool = False
 
@@ -127,7 +130,7 @@ def _schema(content: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
 
 
 def _parameter(one: dict[str, Any]) -> Field:
-    kind = _type(one["schema"], {})
+    kind = _described(one["schema"], {})
     place = ", in a header" if one["in"] == "header" else ""
     return Field(one["name"], kind + place, marked(one["description"]))
 
@@ -141,10 +144,39 @@ def _fields(schema: dict[str, Any], known: dict[str, Any], *, within: str = "") 
         return [*_fields(entry, known, within="items[]."), *_fields(following, known)]
     return [
         Field(
-            within + name, _type(part, known), marked(part.get("description", "")), name in required
+            within + name,
+            _described(part, known),
+            marked(part.get("description", "")),
+            name in required,
         )
         for name, part in schema.get("properties", {}).items()
     ]
+
+
+def _described(schema: dict[str, Any], known: dict[str, Any]) -> str:
+    """Everything that a value must keep to, and what it is when it is left out."""
+    schema = examples.resolved(schema, known)
+    rules = {name: rule for part in schema.get("anyOf", []) for name, rule in part.items()} | schema
+    parts = [
+        _type(schema, known),
+        _span(rules.get("minimum"), rules.get("maximum")),
+        _span(rules.get("minLength"), rules.get("maxLength"), " characters"),
+        _span(rules.get("minItems"), rules.get("maxItems"), " entries"),
+        _default(schema.get("default")),
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _span(least: float | None, most: float | None, unit: str = "") -> str:
+    if most is None or most >= BIGGEST_ID:
+        return "" if least is None else f"{least:,.0f} or more{unit}"
+    return f"{f'{least:,.0f} to' if least is not None else 'up to'} {most:,.0f}{unit}"
+
+
+def _default(value: Any) -> str:  # noqa: ANN401  any JSON
+    if value in (None, "", []):
+        return ""
+    return f"default {value:g}" if isinstance(value, float) else f"default {value}"
 
 
 def _type(schema: dict[str, Any], known: dict[str, Any]) -> str:
@@ -153,11 +185,16 @@ def _type(schema: dict[str, Any], known: dict[str, Any]) -> str:
     if "anyOf" in schema:
         return " or ".join(_type(part, known) for part in schema["anyOf"])
     if "enum" in schema:
-        return ", ".join(schema["enum"])
+        return f"one of {', '.join(schema['enum'])}"
     if schema.get("type") == "array":
         inner = examples.resolved(schema["items"], known)
-        return "list of objects" if "properties" in inner else f"list of {_type(inner, known)}s"
-    return "moment" if schema.get("format") == "date-time" else schema.get("type", "object")
+        return "list of objects" if "properties" in inner else f"list of {_plural(inner)}"
+    return FORMATS.get(schema.get("format", "")) or schema.get("type", "object")
+
+
+def _plural(schema: dict[str, Any]) -> str:
+    kind = _type(schema, {})
+    return f"{kind}es" if kind.endswith("s") else f"{kind}s"
 
 
 def _example(schema: dict[str, Any], known: dict[str, Any], *, asked: bool = False) -> Any:  # noqa: ANN401

@@ -123,10 +123,10 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
 
 def _query_parameter(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     about = schema.pop("description", "")
-    schema.pop("title", None)
     choices = [one for one in schema.pop("anyOf", []) if one != {"type": "null"}]
-    if choices:
-        schema = {key: choices[0][key] for key in ("type", "enum")}
+    if choices:  # left out is what a body calls null
+        schema = dict(choices[0])
+    schema = {name: rule for name, rule in schema.items() if name not in ("title", "description")}
     return {
         "name": name,
         "in": "query",

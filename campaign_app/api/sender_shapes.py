@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from campaign_app.api.shapes import Body, Moment, OptionalText, Out, Text
+from campaign_app.api.shapes import Body, Email, Moment, OptionalText, Out, Text
 from campaign_app.models.senders import Security, Sender, SenderState
 from campaign_app.services import presets, sender_details
 from campaign_app.services.presets import PRESETS
@@ -15,6 +15,7 @@ from campaign_app.services.sender_details import (
     MAX_CAP,
     MAX_CONNECTIONS,
     MAX_DELAY,
+    MAX_NAME,
     MAX_PER_CONNECTION,
     SenderDetails,
 )
@@ -49,14 +50,14 @@ def _cap(per: str) -> Any:  # noqa: ANN401  as pydantic types it
 class SenderChanges(Body):
     """What is to be changed; the rest stays."""
 
-    name: Text = Field("", description="Unique in the workspace.")
+    name: Text = Field("", max_length=MAX_NAME, description="Unique in the workspace.")
     host: Text = Field("", description="The mail server, such as `smtp.example.com`.")
     port: int = Field(587, ge=1, le=65_535)
     security: Security = Field(Security.STARTTLS, description="`tls` belongs to port 465.")
     username: OptionalText = ""
     password: OptionalText = Field("", description="Write-only: no answer ever holds it.")
-    from_email: Text = Field("", description="The address it sends from.")
-    from_name: OptionalText = ""
+    from_email: Email = Field("", description="The address it sends from.")
+    from_name: OptionalText = Field("", max_length=MAX_NAME)
     reply_to: OptionalText = ""
     delay_seconds: float = Field(
         4.0, ge=0, le=MAX_DELAY, description="Between two e-mails, over all connections."
@@ -80,9 +81,9 @@ class SenderChanges(Body):
 class NewSender(SenderChanges):
     """An SMTP account. The preset fills in port, security and pace where they are left out."""
 
-    name: Text = Field(description="Unique in the workspace.")
+    name: Text = Field(max_length=MAX_NAME, description="Unique in the workspace.")
     host: Text = Field(description="The mail server, such as `smtp.example.com`.")
-    from_email: Text = Field(description="The address it sends from.")
+    from_email: Email = Field(description="The address it sends from.")
 
     def details(self) -> SenderDetails:
         """What was given, and for the rest what the preset knows."""
@@ -136,7 +137,7 @@ class SenderOut(Out):
 class TestOrder(Body):
     """Where a test is to go."""
 
-    to: Text = Field(max_length=320, description="One address.")
+    to: Email = Field(max_length=320, description="One address.")
 
 
 class TestOutcome(Out):

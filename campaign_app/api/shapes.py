@@ -36,7 +36,12 @@ def _or_empty(text: str | None) -> str:
 Text = Annotated[str, AfterValidator(_storable)]
 OptionalText = Annotated[str | None, AfterValidator(_or_empty)]
 """Null is the empty text: programs send what their own fields hold."""
-Id = Annotated[int, Field(ge=1, le=BIGGEST_ID)]
+FORMAT = Field(json_schema_extra={"format": "email"})
+Email = Annotated[Text, FORMAT]
+"""An address. The services say what is wrong with one."""
+Emails = list[Annotated[str, FORMAT]]
+"""Of any number, so no Python looks at each before the services do."""
+Id = Annotated[int, Field(ge=1, le=BIGGEST_ID, json_schema_extra={"format": "int64"})]
 Moment = Annotated[datetime, AfterValidator(_in_utc)]
 """Aware, written in UTC: `2026-11-22T10:00:00Z`."""
 

@@ -53,6 +53,34 @@ def test_the_page_shows_every_operation_and_runs_no_script_of_its_own(client: Fl
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\son\w+=", page)
 
 
+def told(operation: str, field: str) -> str:
+    """What the page says of a field that an operation takes."""
+    chapters = manual.chapters(DOCUMENT, server="https://carillon.example")
+    entries = {entry.id: entry for chapter in chapters for entry in chapter.entries}
+    taken = [*entries[operation].body, *entries[operation].parameters]
+    return next(one.type for one in taken if one.name == field)
+
+
+@pytest.mark.parametrize(
+    ("operation", "field", "rule"),
+    [
+        ("senders_create", "name", "string, up to 100 characters"),
+        ("senders_create", "port", "integer, 1 to 65,535, default 587"),
+        ("senders_create", "delay_seconds", "number, 0 to 3,600, default 4"),
+        ("senders_create", "from_email", "e-mail address"),
+        ("senders_create", "security", "one of none, starttls, tls, default starttls"),
+        ("campaigns_create", "name", "string, 1 to 120 characters"),
+        ("campaigns_create", "sender_id", "integer, 1 or more"),
+        ("campaigns_create", "tpm", "integer or null, 1 to 1,000,000"),
+        ("campaigns_create", "scheduled_at", "moment (RFC 3339) or null"),
+        ("campaigns_create", "recipient_emails", "list of e-mail addresses or null"),
+        ("campaigns_index", "limit", "integer, 1 to 1,000, default 100"),
+    ],
+)
+def test_the_page_tells_each_fields_range_and_default(operation: str, field: str, rule: str):
+    assert told(operation, field) == rule
+
+
 def test_secrets_are_in_no_answer():
     shapes = DOCUMENT["components"]["schemas"]
     answers = [name for name in shapes if not name.startswith(("New", "SenderChanges"))]
