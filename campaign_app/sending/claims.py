@@ -34,7 +34,8 @@ _CLAIM = text(
         lease_until = now() + make_interval(secs => :seconds), opened = 0, opened_through = NULL
     -- an IN could be asked again for every row, and win more than :most
     WHERE id = ANY(ARRAY(SELECT id FROM won))
-    RETURNING id, fence, campaign_id, workspace_id
+    RETURNING id, fence, campaign_id, workspace_id,
+              (SELECT tpm FROM campaigns WHERE campaigns.id = batches.campaign_id) AS tpm
     """
 )
 # The recipient is looked at now, not at planning: nobody is handed over after opting out. What is
@@ -104,12 +105,14 @@ class Turn(NamedTuple):
 class Claim:
     """Batches of one campaign, held under a lease: fence by batch id.
 
-    `ahead` is the message that will most likely come after the open window.
+    `tpm` is the campaign's rate, as read last. `ahead` is the message that will most likely come
+    after the open window.
     """
 
     campaign_id: int
     workspace_id: int
     held: dict[int, int] = field(default_factory=dict)
+    tpm: int | None = None
     ahead: Turn | None = None
 
     def copy(self) -> Claim:
@@ -137,7 +140,7 @@ def claim(
     held = {row.id: row.fence for row in rows}
     won = rows[0]
     logs.bind(workspace=won.workspace_id, campaign=won.campaign_id, batches=list(held))
-    return Claim(won.campaign_id, won.workspace_id, held)
+    return Claim(won.campaign_id, won.workspace_id, held, won.tpm)
 
 
 def open_window(claim: Claim, *, most: int) -> list[Turn] | None:

@@ -132,7 +132,7 @@ class Drain:
 
     def _step(self) -> list[Turn]:
         overstay = self._overstay()  # asks Redis, so before the transaction begins
-        self._seen = slots.sender_of(self.lease, self._seen)
+        self._seen = slots.look(self.lease, self._seen, self._claim)
         sender = self._seen.sender
         if self._claim:
             self._books.write_down(sender, self._claim)
@@ -211,7 +211,7 @@ class Drain:
         )
 
     def _connect(self, sender: Sender) -> bool:
-        pace = self._pace(sender)
+        pace = pacing.of(sender, self._claim)
         self._commit()
         if (wait := until_turn(pace)) > LONGEST_SLEEP:
             self._hold(sender, pace, wait)
@@ -258,7 +258,7 @@ class Drain:
 
     def _paced(self, sender: Sender, most: int) -> int:
         """How many messages may leave now, after waiting for it; 0: look at everything again."""
-        pace = self._pace(sender)
+        pace = pacing.of(sender, self._claim)
         if not pace:
             return most
         # No cap is touched while waiting, and no connection of the database is held.
@@ -268,12 +268,9 @@ class Drain:
             self._hold(sender, pace, turns.wait_seconds)
         return turns.count
 
-    def _pace(self, sender: Sender) -> Pace:
-        return pacing.of(sender, self._claim.campaign_id if self._claim else 0)
-
     def _hold(self, sender: Sender, pace: Pace, wait: float) -> None:
         """Let the campaign wait until its moment is near enough to sleep; another's may be now."""
-        if self._claim and pacing.still(pace, sender, self._claim.campaign_id):
+        if self._claim and pacing.still(pace, sender, self._claim):
             claims.hold(self._claim, sender_id=sender.id, seconds=max(1.0, wait - LONGEST_SLEEP))
         self._commit()
 
@@ -288,8 +285,9 @@ class Drain:
         if self._letters is None:
             raise RuntimeError("A claim comes before a hand-over.")
         messages, failed = self._letters.write(turns)
-        nothing = WindowResult([])
-        result = self.line.hand_over(messages, ahead=self._ahead()) if messages else nothing
+        result = WindowResult([])
+        if messages:
+            result = self.line.hand_over(messages, ahead=self._ahead())
         judged = self._books.enter(turns, result, failed)
         self._pacer.settle(used=len(messages) - judged.not_sent)
         if judged.is_line_lost:

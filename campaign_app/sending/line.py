@@ -24,7 +24,11 @@ from campaign_app.sending.transport import Connection
 from campaign_app.sending.workshop import Workshop
 
 FIRST_WINDOW = 20
-LARGEST_WINDOW = 200
+SMALL_WINDOW = 100
+"""A smaller one costs more for its transaction than for its messages: it may take a second."""
+LONGEST_PAUSE = 1.0
+"""Seconds that it may take a pause to bite."""
+LARGEST_WINDOW = 400
 BATCH = 50
 """Messages in a batch."""
 LONGEST_WINDOW = 5.0
@@ -37,7 +41,7 @@ class Line:
     """One connection at a time to one sender's server.
 
     `window` is how many messages the connection sends in a quarter of a second, as far as its last
-    windows tell.
+    windows tell, or up to SMALL_WINDOW of them in a whole one.
     """
 
     def __init__(self, workshop: Workshop, lease: Lease) -> None:
@@ -112,7 +116,8 @@ class Line:
     def _learn(self, result: WindowResult, count: int, seconds: float) -> None:
         self._accepted += sum(one.fate is Fate.ACCEPTED for one in result.outcomes)
         metrics.window(messages=count, seconds=seconds)
-        fits = int(count * WINDOW_SECONDS / max(seconds, 0.001))
+        pace = count / max(seconds, 0.001)
+        fits = int(max(pace * WINDOW_SECONDS, min(pace * LONGEST_PAUSE, SMALL_WINDOW)))
         self.window = max(1, min(fits, self.window * 2, LARGEST_WINDOW))
 
     def hang_up(self) -> None:

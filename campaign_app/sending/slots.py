@@ -8,6 +8,7 @@ from sqlalchemy import select, text
 
 from campaign_app.extensions import db
 from campaign_app.models.senders import Sender
+from campaign_app.sending.claims import Claim
 from campaign_app.sending.leases import LEASE_SECONDS, Lease, boot_clock, deadline
 
 _MAKE = text(
@@ -38,7 +39,14 @@ _RELEASE = text(
     WHERE sender_id = :sender AND slot = :slot AND fence = :fence
     """
 )
-_VERSION = text("SELECT xmin::text FROM senders WHERE id = :sender")  # of the last update
+# Both in one trip, because it is made for every window. xmin tells one update from another.
+_NOW = text(
+    """
+    SELECT s.xmin::text AS version, c.tpm
+    FROM senders s LEFT JOIN campaigns c ON c.id = :campaign AND c.status = 'sending'
+    WHERE s.id = :sender
+    """
+)
 _TAKE_BACK = text(
     """
     UPDATE sender_slots SET fence = fence + 1, lease_until = NULL, worker = ''
@@ -78,9 +86,15 @@ class Seen:
     version: str
 
 
-def sender_of(lease: Lease, last: Seen | None) -> Seen:
-    """The sender as it is now: `last` itself while nobody has changed the row."""
-    version = db.session.scalar(_VERSION, {"sender": lease.sender_id}) or ""
+def look(lease: Lease, last: Seen | None, claim: Claim | None) -> Seen:
+    """The sender as it is now: `last` itself while nobody has changed the row.
+
+    `claim` is told its campaign's rate of now, which is None, too, when the campaign may not send.
+    """
+    values = {"sender": lease.sender_id, "campaign": claim.campaign_id if claim else 0}
+    version, tpm = db.session.execute(_NOW, values).one_or_none() or ("", None)
+    if claim:
+        claim.tpm = tpm
     if last and last.version == version:
         return last
     sender = db.session.scalars(
