@@ -10,7 +10,8 @@ import pytest
 from campaign_app.extensions import db
 from campaign_app.lib import clock
 from campaign_app.models.recipients import RecipientStatus, WaitingAddresses
-from campaign_app.services import campaigns, group_filling
+from campaign_app.services import audience, campaigns, group_filling, recipients
+from campaign_app.services.consent import Why
 from campaign_app.tasks import jobs
 from tests import factories
 from tests.api.program import Program, wrong
@@ -63,6 +64,21 @@ def test_a_change_gives_other_recipients_in_their_place(program: Program):
     assert changed["direct_recipients"] == 1
     emptied = program.patch(f"/campaigns/{made['id']}", {"recipient_emails": []}).get_json()
     assert emptied["direct_recipients"] == 0
+
+
+def test_a_change_replaces_all_who_were_named_directly_and_no_group(program: Program):
+    group = factories.crowd(program.workspace, 3)
+    made = make(program, recipient_emails=["ana@example.com"], group_ids=[group.id])
+    campaign = campaigns.get(program.workspace, made["id"])
+    own = audience.own_group(program.workspace, campaign)
+    group_filling.put(program.workspace, own, ["file@example.com"], why=Why("A file", "import"))
+    db.session.commit()
+    program.patch(f"/campaigns/{made['id']}", {"name": "Other"})
+    assert total(program, made["id"]) == 5
+    program.patch(f"/campaigns/{made['id']}", {"recipient_emails": ["cy@example.com"]})
+    direct = audience.direct(program.workspace, campaign, limit=9)
+    assert (direct, total(program, made["id"])) == (["cy@example.com"], 4)
+    assert recipients.by_email(program.workspace, "file@example.com")
 
 
 def test_many_are_added_in_the_background_and_a_start_waits(program: Program):
