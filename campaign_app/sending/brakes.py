@@ -60,7 +60,12 @@ _RAISE = text(
     """
 )
 _RISE_ON = text("UPDATE senders SET brake_from = brake_rate WHERE id = :sender")
-_LIFT = text("UPDATE senders SET brake_rate = NULL, brake_raised_at = NULL WHERE id = :sender")
+_LIFT = text(
+    """
+    UPDATE senders SET brake_rate = NULL, brake_raised_at = NULL, brake_reason = ''
+    WHERE id = :sender
+    """
+)
 
 
 def asks_for_less(verdict: Verdict) -> bool:

@@ -34,7 +34,7 @@ _STOP = text(
 _WELL = text("UPDATE senders SET cooling_tier = 0 WHERE id = :sender AND cooling_tier > 0")
 _WAKE = text(
     """
-    UPDATE senders SET state = 'active', cooling_until = NULL
+    UPDATE senders SET state = 'active', cooling_until = NULL, state_reason = ''
     WHERE state = 'cooling' AND cooling_until <= now() RETURNING id
     """
 )

@@ -143,7 +143,7 @@ def lift_brake(workspace: HasId, sender: Sender, *, user: User) -> None:
     """Let a sender that slowed down by itself go at its full pace. Raises Conflict if it does."""
     if sender.brake_rate is None:
         raise Conflict("This sender already goes at its full pace.")
-    sender.brake_rate = sender.brake_raised_at = None
+    sender.brake_rate, sender.brake_raised_at, sender.brake_reason = None, None, ""
     pace.release_sender(workspace, sender)
     summary = f"{user.name} let the sender “{sender.name}” go at its full pace again"
     audit.record(workspace, "sender.unbraked", summary, user=user, subject_id=sender.id)

@@ -112,10 +112,21 @@ def test_at_its_goal_the_brake_is_lifted(live_app: Flask, tmp_path: Path):
         engine = start(sink, tmp_path)
         put(
             engine,
-            "brake_rate = 5990, brake_from = 4800, brake_raised_at = now() - '11 s'::interval",
+            "brake_rate = 5990, brake_from = 4800, brake_reason = 'slower', "
+            "brake_raised_at = now() - '11 s'::interval",
         )
         one_drain(engine)
     assert (engine.sender.brake_goal, engine.sender.brake_rate) == (6000, None)
+    assert engine.sender.brake_reason == ""
+
+
+def test_the_words_of_a_rest_go_with_it(live_app: Flask, tmp_path: Path):
+    with SmtpSink() as sink:
+        engine = start(sink, tmp_path)
+        troubles.cool(engine.sender.id, SLOWER, seconds=0)
+        db.session.commit()
+        engine.round()
+    assert (engine.sender_state(), engine.sender.state_reason) == ("active", "")
 
 
 def test_a_sender_that_its_brake_holds_rises_beyond_its_goal(live_app: Flask, tmp_path: Path):
