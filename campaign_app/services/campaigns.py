@@ -200,7 +200,7 @@ def pause(workspace: HasId, campaign: Campaign, *, user: User) -> None:
 
 def resume(workspace: HasId, campaign: Campaign, *, user: User) -> None:
     """Go on where it stopped. Raises Conflict unless it is paused."""
-    values = {"pause_reason": "", "paused_by": ""}
+    values = {"pause_reason": "", "paused_by": "", "progress": []}
     start = (CampaignStatus.PAUSED,)
     transitions.win(workspace, campaign, start, "resumed", status=CampaignStatus.SENDING, **values)
     _record(workspace, campaign, "resumed", user)

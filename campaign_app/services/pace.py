@@ -15,7 +15,7 @@ from campaign_app.models.campaigns import EDITABLE, LIVE, Campaign
 from campaign_app.models.messages import Batch, BatchState
 from campaign_app.models.people import User
 from campaign_app.models.senders import Sender
-from campaign_app.services import audit, transitions
+from campaign_app.services import audit, progress, transitions
 
 MAX_RATE = 1_000_000
 
@@ -26,7 +26,9 @@ def set_rate(workspace: HasId, campaign: Campaign, *, tpm: int | None, user: Use
     Running workers follow within a second of the commit and the ring. Raises Invalid, Conflict.
     """
     check_rate(tpm)
-    transitions.win(workspace, campaign, (*EDITABLE, *LIVE), "given another rate", tpm=tpm)
+    so_far = progress.counts(workspace, [campaign])[campaign.id]
+    values = {"tpm": tpm, "progress": progress.samples_after(campaign, so_far, tpm=tpm)}
+    transitions.win(workspace, campaign, (*EDITABLE, *LIVE), "given another rate", **values)
     release_campaign(workspace, campaign)
     rate = f"{tpm:,} a minute" if tpm else "as fast as its sender allows"
     summary = f"{user.name} changed the rate of “{campaign.name}”: {rate}"

@@ -23,6 +23,10 @@ RATE_SAMPLES = 7
 """Kept per campaign: the rate is that of the last minute."""
 SAMPLE_SECONDS = 9.0
 """The least time between two of them."""
+SETTLING_SECONDS = 10.0
+"""After a change of the rate: before that, the set rate says more than what is measured."""
+HELD_SHARE = 0.8
+"""Who does this much of its set rate is held by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +125,32 @@ def rate_per_minute(campaign: Campaign, done: int) -> float:
     return max(0.0, (done - was) * 60 / seconds) if seconds >= 1 else 0.0
 
 
+def samples_after(campaign: Campaign, so_far: Counts, *, tpm: int | None) -> list[list[float]]:
+    """The samples once its rate becomes `tpm`: counted anew, unless that changes nothing.
+
+    What was measured at another rate would keep the estimate wrong for a minute.
+    """
+    rate = rate_per_minute(campaign, so_far.done)
+    was_held = campaign.tpm is not None and rate >= campaign.tpm * HELD_SHARE
+    is_changed = (tpm is not None and tpm < rate) or (was_held and tpm != campaign.tpm)
+    return [[clock.now().timestamp(), so_far.done]] if is_changed else campaign.progress
+
+
+def _expected_rate(campaign: Campaign, done: int) -> float:
+    """What is measured; while there is too little of that, what it is set to."""
+    rate = rate_per_minute(campaign, done)
+    if campaign.tpm is None or campaign.status != CampaignStatus.SENDING or not campaign.progress:
+        return rate
+    is_fresh = clock.now().timestamp() - campaign.progress[0][0] < SETTLING_SECONDS
+    return float(campaign.tpm) if is_fresh else rate
+
+
 def eta_seconds(campaign: Campaign, so_far: Counts) -> int | None:
     """Seconds until all that is due is done at the present rate; None when it does not move.
 
     Deferred messages wait for their time, whatever the rate, so they are not counted.
     """
-    rate = rate_per_minute(campaign, so_far.done)
+    rate = _expected_rate(campaign, so_far.done)
     left = so_far.total - so_far.done - so_far.deferred
     return None if rate <= 0 or left <= 0 else max(1, round(left * 60 / rate))
 

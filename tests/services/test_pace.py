@@ -9,11 +9,11 @@ import pytest
 from campaign_app.extensions import db
 from campaign_app.lib import clock
 from campaign_app.lib.errors import Conflict, Invalid
-from campaign_app.models.campaigns import CampaignStatus
+from campaign_app.models.campaigns import Campaign, CampaignStatus
 from campaign_app.models.messages import Batch
 from campaign_app.models.people import Workspace
 from campaign_app.models.senders import Sender
-from campaign_app.services import campaigns, pace
+from campaign_app.services import campaigns, pace, progress
 from tests import factories
 from tests.people import Person
 
@@ -34,6 +34,53 @@ def test_a_rate_that_cannot_be_is_refused(alice: Person, tpm: int):
     with pytest.raises(Invalid) as refusal:
         pace.set_rate(alice.workspace, campaign, tpm=tpm, user=alice.user)
     assert refusal.value.field == "tpm"
+
+
+def moving(person: Person, *, rate: int, tpm: int | None) -> Campaign:
+    """Has done `rate` messages in the last minute, of 10,000."""
+    place = person.workspace
+    ids = {"workspace_id": place.id, "sender_id": factories.sender(place).id}
+    since = clock.now().timestamp() - 60
+    campaign = factories.campaign(
+        place,
+        sender_id=ids["sender_id"],
+        status=CampaignStatus.SENDING,
+        tpm=tpm,
+        total=10_000,
+        progress=[[since, 0]],
+    )
+    factories.save(Batch(**ids, campaign_id=campaign.id, size=10_000, sent=rate))
+    return campaign
+
+
+def eta_minutes(person: Person, campaign: Campaign) -> float:
+    so_far = progress.counts(person.workspace, [campaign])[campaign.id]
+    return (progress.eta_seconds(campaign, so_far) or 0) / 60
+
+
+@pytest.mark.parametrize(
+    ("was", "rate", "becomes", "minutes"),
+    [
+        (600, 600, 60, 157),  # slower
+        (60, 60, 6_000, 1.7),  # faster
+        (None, 1_000, 100, 90),  # held from now on
+        (600, 30, 6_000, 332),  # its sender is slower than both: nothing changes
+        (None, 1_000, 6_000, 9),  # neither does a rate that it does not reach
+    ],
+)
+def test_an_estimate_follows_a_change_of_the_rate_at_once(
+    alice: Person, was: int | None, rate: int, becomes: int, minutes: float
+):
+    campaign = moving(alice, rate=rate, tpm=was)
+    pace.set_rate(alice.workspace, campaign, tpm=becomes, user=alice.user)
+    assert eta_minutes(alice, campaign) == pytest.approx(minutes, rel=0.03)
+
+
+def test_a_pause_does_not_count_as_slowness(alice: Person):
+    campaign = moving(alice, rate=600, tpm=None)
+    campaigns.pause(alice.workspace, campaign, user=alice.user)
+    campaigns.resume(alice.workspace, campaign, user=alice.user)
+    assert campaign.progress == []
 
 
 def held(workspace: Workspace, sender: Sender, **values: object) -> Batch:
