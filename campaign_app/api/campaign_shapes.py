@@ -43,8 +43,8 @@ class CampaignChanges(Body):
     recipient_emails: Annotated[Emails | None, AfterValidator(_or_none_of_them)] = Field(
         [],
         description="Further recipients, who join your list, whatever their number; each address "
-        "counts once. A change replaces everybody who was named directly for this campaign, here or "
-        "in an upload to it; they stay on your list, and its groups stay. Left out: nobody changes. "
+        "counts once. A change replaces everybody who was named directly for this campaign, here "
+        "or in an upload to it; they stay on your list, its groups stay. Left out: nobody changes. "
         f"More than {AT_ONCE:,} are added in the background, and a start must wait for them.",
     )
     scheduled_at: datetime | None = Field(

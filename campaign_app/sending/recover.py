@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +136,7 @@ def judge_by(facts: Facts, turns: dict[int, Turn], *, whole: bool) -> Judgement:
     silent = [] if whole else [message_id for message_id in turns if message_id not in facts]
     outcomes = [_outcome(message_id, facts) for message_id in turns if message_id not in silent]
     judged = judge(outcomes, turns, None)
+    judged.others = [_ended(result) for result in judged.others]
     judged.others.extend(_lost(message_id) for message_id in silent)
     return judged
 
@@ -226,6 +227,14 @@ def _outcome(message_id: int, facts: Facts) -> Outcome:
         return Outcome(message_id, Fate.UNCONFIRMED, Phase.DOT)
     reply = Reply(code, "")
     return Outcome(message_id, Fate.ACCEPTED if code < 300 else Fate.REFUSED, Phase.DOT, reply)
+
+
+def _ended(result: Result) -> Result:
+    """The words for a message without an answer: no connection ended, its process did."""
+    if result.status != MessageStatus.UNCONFIRMED:
+        return result
+    words = "The sending process ended before the server's answer could be noted."
+    return replace(result, phase=unconfirmed.ENDED, reply=words)
 
 
 def _lost(message_id: int) -> Result:

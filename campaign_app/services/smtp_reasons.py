@@ -92,6 +92,11 @@ PHASES = {
         "The connection ended after the e-mail had left and before the server answered. "
         "It may have arrived; sending it again may make a second copy.",
     ),
+    "ended": Reason(
+        "Process ended",
+        "The sending process ended after the e-mail had left and before the server's answer could "
+        "be noted. It may have arrived; sending it again may make a second copy.",
+    ),
     "lost": Reason(
         "Worker lost",
         "The worker died while it sent, and its notes are not to be found. Should they turn up, "

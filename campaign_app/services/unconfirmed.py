@@ -25,6 +25,8 @@ PAGE_SIZE = 50
 AT_ONCE = 5_000
 LOST = "lost"
 """The phase of what was lost with its worker, journal and all."""
+ENDED = "ended"
+"""The phase of what had left when its worker ended, as the journal tells."""
 
 _TALLY = text(
     """
@@ -139,7 +141,8 @@ class Unconfirmed:
     since: datetime | None
     """When it was handed over, to some seconds (after a lost worker: to a minute or so)."""
     phase: str
-    """`dot`: the connection ended before the answer. `lost`: the worker and its journal did."""
+    """`dot`: the connection ended before the answer, `ended`: the worker did, `lost`: the worker
+    and its journal."""
     words: str
     sender: str
     server: str

@@ -14,6 +14,7 @@ from campaign_app.sending.claims import Claim, claim, open_window
 from campaign_app.sending.journal import Journal, read
 from campaign_app.sending.leases import GuardedJournal, Lease, LeaseLostError, boot_clock
 from campaign_app.sending.results import FenceError, record
+from campaign_app.services import unconfirmed
 from tests.sending.engine import Engine, start
 from tests.smtp_sink import SmtpSink
 
@@ -51,6 +52,16 @@ def test_the_journal_decides_message_by_message(engine: Engine):
     assert engine.statuses() == {"sent": 1, "deferred": 1, "unconfirmed": 1, "pending": 3}
     engine.run()
     assert engine.statuses() == {"sent": 4, "deferred": 1, "unconfirmed": 1}
+
+
+def test_what_had_left_says_that_its_process_ended(engine: Engine):
+    _, (begun, *_) = die_in_mid_window(engine)
+    with Journal(engine.workshop.journals / NAME) as journal:
+        journal.begin(begun)
+    recover.take_back(engine.workshop.journals)
+    [line] = unconfirmed.page(engine.workspace).items
+    assert (line.message_id, line.phase) == (begun, unconfirmed.ENDED)
+    assert line.words == "The sending process ended before the server's answer could be noted."
 
 
 def test_without_a_journal_the_whole_open_window_is_unconfirmed(engine: Engine):
