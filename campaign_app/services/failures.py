@@ -50,7 +50,9 @@ _GROUPS = text(
 _ROWS = text(
     _LAST  # noqa: S608  the parts are constants
     + """
-    SELECT m.address, last.campaign, m.status, last.code, last.enhanced, last.key, last.reply,
+    SELECT m.address, last.campaign, m.status, last.code, last.enhanced, last.key,
+           CASE WHEN last.code IS NULL THEN '' ELSE last.reply END AS reply,
+           CASE WHEN last.code IS NULL THEN last.reply ELSE '' END AS note,
            last.created_at, m.attempts, last.campaign_id, last.id AS event_id
     FROM last JOIN messages m ON m.id = last.message_id
     WHERE (CAST(:key AS text) IS NULL OR last.key = :key)
@@ -100,6 +102,9 @@ class Group:
     last_at: datetime | None = None
     newest: int = 0
     example: str = ""
+    """What a server said, with its code; empty when none said anything."""
+    note: str = ""
+    """What Carillon noted then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,8 @@ class Failure(NamedTuple):
     enhanced_code: str
     reason: str
     reply: str
+    """The server's words; empty when it said nothing, and `note` holds Carillon's own."""
+    note: str
     when: datetime
     attempts: int
     campaign_id: int
@@ -199,6 +206,10 @@ def _struck(campaigns: dict[int, Affected], row: RowMapping) -> Affected:
 def _give_examples(workspace: HasId, groups: Sequence[Group]) -> None:
     ids = [group.newest for group in groups]
     rows = db.session.execute(_EXAMPLES, {"workspace": workspace.id, "ids": ids})
-    words = {row.id: " ".join(filter(None, (str(row.code or ""), row.reply))) for row in rows}
+    events = {row.id: row for row in rows}
     for group in groups:
-        group.example = words.get(group.newest, "")
+        event = events[group.newest]
+        if event.code is None:
+            group.note = event.reply
+        else:
+            group.example = f"{event.code} {event.reply}".strip()

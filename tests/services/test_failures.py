@@ -79,6 +79,18 @@ def test_a_cancelled_campaign_is_not_offered_for_retry(alice: Person):
     assert not struck.retryable
 
 
+def test_what_carillon_noted_is_no_servers_word(alice: Person):
+    campaign = mailings.mailing(alice.workspace, ["failed", "unconfirmed"])
+    mailings.refuse(mailings.message(campaign, 0), "5.1.1 nobody")
+    doubt = mailings.message(campaign, 1)
+    mailings.refuse(doubt, "It ended.", code=None, phase="dot", enhanced="")
+    said, noted = failures.report(alice.workspace, since=week()).groups
+    assert (said.example, said.note) == ("550 5.1.1 nobody", "")
+    assert (noted.example, noted.note) == ("", "It ended.")
+    [row], _ = failures.messages(alice.workspace, "dot", since=week())
+    assert (row.reply, row.note) == ("", "It ended.")
+
+
 @pytest.mark.parametrize(
     ("key", "title"),
     [
@@ -91,6 +103,7 @@ def test_a_cancelled_campaign_is_not_offered_for_retry(alice: Person):
         ("599", "Other"),
         ("compose", "Could not be written"),
         ("dot", "Nobody can know"),
+        ("ended", "Process ended"),
         ("body", "Connection broken"),
         ("other", "Other"),
     ],
