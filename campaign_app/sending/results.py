@@ -15,6 +15,7 @@ from datetime import datetime
 from sqlalchemy import text
 
 from campaign_app.extensions import db
+from campaign_app.lib import metrics
 from campaign_app.models.messages import MessageStatus
 
 _OTHERS = text(
@@ -104,7 +105,10 @@ def record(
     tally: dict[int, Counter[str]] = {batch_id: Counter() for batch_id in held}
     for batch_id, status in _record_others(others) if others else ():
         tally.setdefault(batch_id, Counter())[status] += 1
-    return _write(held, sent, tally)
+    finished = _write(held, sent, tally)
+    # No judgement holds them: they are found on the way into a window.
+    metrics.mails({"skipped": sum(counts["skipped"] for counts in tally.values())})
+    return finished
 
 
 def _record_others(others: Sequence[Result]) -> Iterable[tuple[int, str]]:

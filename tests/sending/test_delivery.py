@@ -8,6 +8,7 @@ from pathlib import Path
 from flask import Flask
 
 from campaign_app.extensions import db
+from campaign_app.lib import metrics
 from campaign_app.models.recipients import Suppression
 from tests import factories
 from tests.sending.engine import start
@@ -91,7 +92,15 @@ def test_a_connection_lost_after_the_dot_is_unconfirmed_and_never_resent(
     assert [r.rcpt for r in sink.accepted].count("p1@example.com") <= 1
 
 
+def counted(outcome: str) -> float:
+    """E-mails with this outcome, as Prometheus is told."""
+    samples = [sample for family in metrics.read() for sample in family.samples]
+    mails = [sample for sample in samples if sample.name == "carillon_mails_total"]
+    return sum(mail.value for mail in mails if mail.labels["outcome"] == outcome)
+
+
 def test_whoever_opts_out_during_the_campaign_is_skipped(live_app: Flask, tmp_path: Path):
+    before = counted("skipped")
     with SmtpSink() as sink:
         engine = start(sink, tmp_path)
         engine.plan()
@@ -102,6 +111,7 @@ def test_whoever_opts_out_during_the_campaign_is_skipped(live_app: Flask, tmp_pa
         db.session.commit()
         engine.run()
     assert engine.statuses() == {"sent": 2, "skipped": 1}
+    assert counted("skipped") == before + 1
     assert "p1@example.com" not in [record.rcpt for record in sink.accepted]
 
 
