@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flask import Flask
@@ -11,11 +11,14 @@ from flask_login import current_user
 from campaign_app.lib import clock
 
 STYLE = "%-d %b %Y, %H:%M"
+SOON = timedelta(minutes=2)
+"""A moment that is no further away is told to the second."""
 
 
 def install(app: Flask) -> None:
     """Add the filters to the application's templates."""
     app.add_template_filter(local)
+    app.add_template_filter(until)
     app.add_template_filter(in_zone)
     app.add_template_filter(number)
     app.add_template_filter(percent)
@@ -37,6 +40,16 @@ def _zone(name: str) -> ZoneInfo:
 def local(when: datetime | None, style: str = STYLE) -> str:
     """A moment in the user's zone: "22 Nov 2026, 09:00"; a dash when there is none."""
     return "–" if when is None else when.astimezone(user_zone()).strftime(style)
+
+
+def until(when: datetime, style: str = STYLE) -> str:
+    """What lasts until then: as `local` writes it, and "09:00:30" when that is soon."""
+    return local(when, "%H:%M:%S" if is_soon(when) else style)
+
+
+def is_soon(when: datetime) -> bool:
+    """Whether minutes are too coarse to tell how long it is until then."""
+    return abs(when - clock.now()) < SOON
 
 
 def in_zone(when: datetime, name: str) -> str:

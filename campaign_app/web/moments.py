@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 
 from campaign_app.lib import clock
-from campaign_app.web.filters import user_zone
+from campaign_app.web.filters import is_soon, user_zone
 
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\+\d\d:\d\d|Z)")
 
@@ -32,12 +32,14 @@ def friendly(moment: datetime) -> str:
 
 
 def localised(text: str) -> str:
-    """`text` with each ISO moment in it replaced by the reader's time."""
+    """`text` with each ISO moment in it replaced by the reader's time; a near one to the second."""
     return _ISO.sub(lambda found: _clock(datetime.fromisoformat(found[0])), text)
 
 
 def _clock(moment: datetime) -> str:
     local = moment.astimezone(user_zone())
+    if is_soon(moment):
+        return f"{local:%H:%M:%S}"
     return f"{local:%H:%M}" if local.date() == here().date() else friendly(moment)
 
 

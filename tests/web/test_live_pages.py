@@ -102,7 +102,7 @@ def test_the_log_is_fetched_anew_when_the_audience_is_known(alice: Person):
 
 def test_the_reason_it_waits_is_told_in_the_readers_time(alice: Person):
     campaign = under_way(alice)
-    until = clock.now().replace(hour=10, minute=30, second=0, microsecond=0)
+    until = clock.now().replace(hour=10, minute=30, second=0) + timedelta(days=1)
     sender = senders.get(alice.workspace, campaign.sender_id)
     sender.state, sender.state_reason = SenderState.COOLING, "451 slow down"
     sender.cooling_until = until

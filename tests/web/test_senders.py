@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from campaign_app.extensions import db
+from campaign_app.lib import clock
 from campaign_app.models.senders import Sender, SenderState
 from campaign_app.services import senders
 from tests import factories
@@ -134,7 +135,23 @@ def test_a_slowed_sender_says_how_far_since_when_and_why(alice: Person):
     assert "22 Nov 2026, 14:05" in page
     assert "451 4.7.0 &lt;slow&gt; down" in page
     assert "to the 600 a minute it is set to" in page
-    assert "slowed to 120 a minute" in alice.client.get("/senders/").text
+
+
+@pytest.mark.parametrize("place", ["", "{id}"])
+def test_the_pace_of_a_slowed_sender_is_what_it_slowed_to(alice: Person, place: str):
+    sender = slowed(alice)
+    page = " ".join(alice.client.get("/senders/" + place.format(id=sender.id)).text.split())
+    assert "Slowed to 120 a minute, " in page
+    assert "Full speed" not in page
+
+
+@pytest.mark.parametrize(("seconds", "style"), [(90, "%H:%M:%S"), (150, "%H:%M")])
+def test_a_rest_that_is_over_soon_is_told_to_the_second(alice: Person, seconds: int, style: str):
+    until = clock.now() + timedelta(seconds=seconds)
+    sender = factories.sender(alice.workspace, state=SenderState.COOLING, cooling_until=until)
+    for address in ("/senders/", f"/senders/{sender.id}"):
+        page = alice.client.get(address).text
+        assert re.search(rf"until [^:]*{until:{style}}(?!:)", page)
 
 
 def test_without_a_set_pace_the_page_says_when_the_brake_ends(alice: Person):
