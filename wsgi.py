@@ -2,4 +2,7 @@
 
 from campaign_app import create_app
 
-app = create_app()
+IDLE_SECONDS = 120
+"""Whoever downloads a file may stall in the midst of its rows: that is no matter of leases."""
+
+app = create_app(idle_seconds=IDLE_SECONDS)

@@ -18,16 +18,17 @@ from config import Config
 __all__ = ["create_app", "models"]
 
 
-def create_app(config: Config | None = None) -> Flask:
+def create_app(config: Config | None = None, *, idle_seconds: int | None = None) -> Flask:
     """The application, ready to serve; settings come from the environment unless given.
 
-    Raises ConfigError when a setting is missing or unreadable.
+    `idle_seconds` is how long a database session may stop in mid-transaction, a lease's time unless
+    given. Raises ConfigError when a setting is missing or unreadable.
     """
     config = config or Config.from_environ()
     logs.configure(level=config.log_level, as_json=config.log_json)
     metrics.configure(config.state_path / "metrics")
     app = Flask(__name__)
-    app.config.update(_flask_settings(config))
+    app.config.update(_flask_settings(config, idle_seconds or config.lease_seconds))
     app.extensions["carillon_config"] = config
     app.extensions["vault"] = Vault(config.encryption_keys)
     app.extensions["signer"] = Signer(config.secret_key)
@@ -44,7 +45,7 @@ def create_app(config: Config | None = None) -> Flask:
     return app
 
 
-def _flask_settings(config: Config) -> dict[str, object]:
+def _flask_settings(config: Config, idle_seconds: int) -> dict[str, object]:
     return {
         "SECRET_KEY": config.secret_key,
         "SQLALCHEMY_DATABASE_URI": config.sqlalchemy_url,
@@ -54,7 +55,7 @@ def _flask_settings(config: Config) -> dict[str, object]:
             "max_overflow": 8,
             "pool_pre_ping": True,
             "hide_parameters": True,  # an error in the log must not tell addresses and hashes
-            "connect_args": {"options": _patience(config)},
+            "connect_args": {"options": _patience(idle_seconds)},
         },
         "RATELIMIT_STORAGE_URI": config.redis_url,
         "RATELIMIT_ENABLED": config.environment != "testing",
@@ -74,13 +75,13 @@ def _flask_settings(config: Config) -> dict[str, object]:
     }
 
 
-def _patience(config: Config) -> str:
-    """PostgreSQL ends a session that stops in mid-transaction for longer than a lease.
+def _patience(idle_seconds: int) -> str:
+    """PostgreSQL ends a session that stops in mid-transaction for longer than this.
 
     A frozen worker, or a host that fell off the network, would hold its rows for hours, and whoever
     takes its batches back would wait for them.
     """
-    return f"-c idle_in_transaction_session_timeout={config.lease_seconds * 1000}"
+    return f"-c idle_in_transaction_session_timeout={idle_seconds * 1000}"
 
 
 def _connect(app: Flask, config: Config) -> None:
