@@ -27,15 +27,21 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING)
 
 
+REDIS_SECONDS = 1.0
+"""Longer than any command here takes; a Redis that hangs holds up every window for so long."""
+
+
 class RedisHandle:
-    """A Redis client that can be imported before it is configured."""
+    """A Redis client that can be imported before it is configured. Celery's broker has its own."""
 
     def __init__(self) -> None:
         self._client: Redis | None = None
 
     def connect(self, url: str) -> None:
         """Prepare the connection pool; nothing is sent before the first command."""
-        self._client = Redis.from_url(url, socket_timeout=5, socket_connect_timeout=2)
+        self._client = Redis.from_url(
+            url, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
+        )
 
     @property
     def client(self) -> Redis:

@@ -1,0 +1,29 @@
+"""What a Redis that hangs costs, compared with one that refuses."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from time import monotonic
+
+import pytest
+from redis.exceptions import RedisError
+
+from campaign_app.extensions import RedisHandle
+
+
+@pytest.fixture
+def hanging() -> Iterator[RedisHandle]:
+    """A client of a server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        handle = RedisHandle()
+        handle.connect(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        yield handle
+        handle.client.close()
+
+
+def test_a_redis_that_hangs_is_given_up_within_a_second(hanging: RedisHandle):
+    began = monotonic()
+    with pytest.raises(RedisError):
+        hanging.client.get("carillon:changes")
+    assert monotonic() - began < 2
