@@ -45,10 +45,6 @@ RESUBSCRIBE = Move(
     RecipientStatus.SUBSCRIBED, (RecipientStatus.UNSUBSCRIBED, RecipientStatus.BOUNCED)
 )
 BOUNCE = Move(RecipientStatus.BOUNCED, (RecipientStatus.SUBSCRIBED,))
-COMPLAIN = Move(
-    RecipientStatus.COMPLAINED,
-    (RecipientStatus.SUBSCRIBED, RecipientStatus.UNSUBSCRIBED, RecipientStatus.BOUNCED),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +135,11 @@ def resubscribe_all(
 def bounce(workspace: HasId, email: str, *, reason: str) -> bool:
     """A mailbox does not exist (hard bounce): mark it and suppress the address."""
     why = Why(reason, suppressions.BOUNCE)
-    return _reported(workspace, email, BOUNCE, ConsentAction.BOUNCED, why)
-
-
-def complain(workspace: HasId, email: str, *, reason: str, source: str = "complaint") -> bool:
-    """Somebody called the mail spam: mark them and suppress the address, for good."""
-    why = Why(reason, source)
-    return _reported(workspace, email, COMPLAIN, ConsentAction.COMPLAINED, why)
+    moved = _move(workspace, Recipient.email == email, BOUNCE, why)
+    suppressed = suppressions.put(workspace, [email], reason=why.reason, source=why.source)
+    if suppressed and not moved:
+        record(workspace, [email], ConsentAction.BOUNCED, why)
+    return bool(moved or suppressed)
 
 
 def record(workspace: HasId, emails: Collection[str], action: ConsentAction, why: Why) -> None:
@@ -174,14 +168,6 @@ def history(workspace: HasId, email: str, *, limit: int = 50) -> Sequence[tuple[
         .limit(limit)
     )
     return [(event, name or "") for event, name in rows]
-
-
-def _reported(workspace: HasId, email: str, move: Move, action: ConsentAction, why: Why) -> bool:
-    moved = _move(workspace, Recipient.email == email, move, why)
-    suppressed = suppressions.put(workspace, [email], reason=why.reason, source=why.source)
-    if suppressed and not moved:
-        record(workspace, [email], action, why)
-    return bool(moved or suppressed)
 
 
 def _move(workspace: HasId, chosen: ColumnElement[bool], move: Move, why: Why) -> Sequence[str]:

@@ -63,16 +63,14 @@ def test_resubscribing_wants_a_reason(alice: Person):
 
 
 def test_whoever_complained_cannot_be_resubscribed(alice: Person):
-    ana = factories.recipient(alice.workspace)
-    consent.complain(alice.workspace, ana.email, reason="Spam report")
+    ana = factories.recipient(alice.workspace, status="complained")
     with pytest.raises(Conflict, match="marked your mail as spam"):
         consent.resubscribe(alice.workspace, ana, reason="Oops", source="page")
     assert status_of(ana) == RecipientStatus.COMPLAINED
 
 
 def test_a_complaint_outlasts_a_later_unsubscribe(alice: Person):
-    ana = factories.recipient(alice.workspace)
-    consent.complain(alice.workspace, ana.email, reason="Spam report")
+    ana = factories.recipient(alice.workspace, status="complained")
     assert not consent.unsubscribe(alice.workspace, ana, reason="", source="link")
     assert status_of(ana) == RecipientStatus.COMPLAINED
 
