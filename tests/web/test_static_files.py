@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urljoin
 
 import pytest
 from flask import Flask, url_for
@@ -15,6 +16,15 @@ def test_a_page_asks_for_files_that_may_be_kept_for_a_year(client: FlaskClient):
     assert addresses
     with client.get(addresses[0]) as answer:
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+
+
+def test_the_font_is_preloaded_by_the_address_that_its_style_sheet_asks_for(client: FlaskClient):
+    page = client.get("/login").text
+    [preloaded] = re.findall(r'as="font"[^>]*href="([^"]+)"', page)
+    [sheet] = re.findall(r'"(/static/vendor/inter/inter\.css[^"]*)"', page)
+    with client.get(sheet) as answer:
+        asked_for = re.findall(r"url\(([^)]+)\)", answer.text)
+    assert preloaded in [urljoin(sheet, address) for address in asked_for]
 
 
 @pytest.mark.parametrize("path", ["js/app.js", "js/live.js"])
