@@ -214,6 +214,18 @@ def test_failures_are_reported_by_reason(alice: Person):
     assert "No such mailbox" in row
 
 
+def test_a_report_says_which_words_are_carillons(alice: Person):
+    campaign = mailings.mailing(alice.workspace, ["failed"])
+    words = "The template did not work: {{ name"
+    mailings.refuse(mailings.message(campaign, 0), words, code=None, phase="compose", enhanced="")
+    page = alice.client.get("/reports/").text
+    assert f"Carillon noted: {words}" in page
+    assert "<blockquote" not in page
+    assert (
+        f"None. Carillon noted: {words}" in alice.client.get("/reports/messages?key=compose").text
+    )
+
+
 def test_an_old_failure_needs_a_longer_period(alice: Person):
     campaign = mailings.mailing(alice.workspace, ["failed"])
     event = mailings.refuse(mailings.message(campaign, 0), "5.1.1 Nobody here")
