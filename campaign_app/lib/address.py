@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from hashlib import sha256
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -57,6 +58,14 @@ def check(text: str) -> tuple[str, str]:
 def domain(email: str) -> str:
     """The part after the last @, as it is written."""
     return email.rpartition("@")[2]
+
+
+def digest(email: str) -> bytes:
+    """SHA-256 of a normalised address: it tells the address again, and cannot be read back.
+
+    PostgreSQL computes the same by `sha256(convert_to(email, 'UTF8'))`.
+    """
+    return sha256(email.encode()).digest()
 
 
 def display(name: str, email: str) -> str:

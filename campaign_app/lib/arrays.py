@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Text, cast, func
+from sqlalchemy import BigInteger, ColumnElement, LargeBinary, Text, cast, func
 from sqlalchemy.dialects.postgresql import ARRAY
 
 
@@ -17,6 +17,11 @@ def any_id(ids: Collection[int]) -> ColumnElement[Any]:
 def any_text(texts: Collection[str]) -> ColumnElement[Any]:
     """The right side of `column == any_text(texts)`."""
     return func.any(cast(list(texts), ARRAY(Text)))
+
+
+def any_bytes(values: Collection[bytes]) -> ColumnElement[Any]:
+    """The right side of `column == any_bytes(values)`."""
+    return func.any(cast(list(values), ARRAY(LargeBinary)))
 
 
 def rows_of(texts: Collection[str]) -> ColumnElement[str]:

@@ -82,6 +82,8 @@ class Campaign(Owned, Base):
     scheduled_at: Mapped[When | None]
     time_zone: Mapped[str] = mapped_column(Text, default="UTC", server_default="UTC")
     """The zone `scheduled_at` was meant in: shown, and used to resolve a changed local time."""
+    one_per_mailbox: Mapped[bool] = mapped_column(default=True, server_default="true")
+    """Mail only the oldest of several spellings of one mailbox (a.na@ and ana@gmail.com)."""
     tpm: Mapped[int | None]
     """Messages per minute of this campaign; None leaves the pace to the sender."""
     started_at: Mapped[When | None]
@@ -94,7 +96,10 @@ class Campaign(Owned, Base):
     """The frozen audience: how many messages were planned."""
     left_out_duplicate: Mapped[int] = mapped_column(**no_rows())
     left_out_unsubscribed: Mapped[int] = mapped_column(**no_rows())
+    left_out_excluded: Mapped[int] = mapped_column(**no_rows())
     left_out_suppressed: Mapped[int] = mapped_column(**no_rows())
+    left_out_spellings: Mapped[int] = mapped_column(**no_rows())
+    """Those of the duplicates that are another spelling of a mailbox that is mailed."""
     final_counts: Mapped[dict[str, int] | None] = mapped_column(JSONB(none_as_null=True))
     """The counts by status, frozen when nothing moves any more: old campaigns cost nothing."""
     progress: Mapped[list[Any]] = mapped_column(JSONB, default=list, server_default=sql("'[]'"))
@@ -109,7 +114,7 @@ class Campaign(Owned, Base):
 
 
 class CampaignGroup(Owned, Base):
-    """A group chosen as (part of) a campaign's audience."""
+    """A group chosen as (part of) a campaign's audience, or kept out of it."""
 
     __tablename__ = "campaign_groups"
     __table_args__ = (
@@ -130,6 +135,8 @@ class CampaignGroup(Owned, Base):
     workspace_id: Mapped[WorkspaceId]
     campaign_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     group_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    excluded: Mapped[bool] = mapped_column(default=False, server_default="false")
+    """Its people are left out, whatever else they are in."""
 
 
 class Link(Owned, Base):

@@ -6,10 +6,13 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
+    Computed,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    LargeBinary,
     Text,
     UniqueConstraint,
     func,
@@ -18,9 +21,11 @@ from sqlalchemy import (
     text as sql,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaign_app.extensions import Base
+from campaign_app.lib import address
 from campaign_app.lib.tenancy import Owned
 from campaign_app.models.columns import BigId, Created, When, WorkspaceId, choice
 
@@ -48,16 +53,36 @@ class Recipient(Owned, Base):
             postgresql_ops={"folded": "text_pattern_ops"},
         ),
         Index("ix_recipients_status", "workspace_id", "status", "id"),
+        Index(
+            "ix_recipients_mailbox",
+            "workspace_id",
+            "mailbox",
+            "id",
+            postgresql_where=sql("mailbox IS NOT NULL"),
+        ),
+        # Most people have no tags, and stay out of it: an import writes one index less.
+        Index(
+            "ix_recipients_tags",
+            "tags",
+            postgresql_using="gin",
+            postgresql_where=sql("tags <> '{}'"),
+        ),
     )
 
     id: Mapped[BigId]
     workspace_id: Mapped[WorkspaceId]
     email: Mapped[str] = mapped_column(Text(collation="C"))
     """Collated "C" so that its unique index also answers prefix searches."""
+    mailbox: Mapped[str | None] = mapped_column(
+        Text(collation="C"), Computed("mailbox_of(email)", persisted=True)
+    )
+    """Where mail to it ends up, for providers that ignore dots or tags; None for all others."""
     name: Mapped[str] = mapped_column(Text, default="", server_default="")
     attributes: Mapped[dict[str, Any]] = mapped_column(
         JSONB, default=dict, server_default=sql("'{}'")
     )
+    tags: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list, server_default=sql("'{}'"))
+    """In alphabetical order. To search by them, say `tags <> '{}'` as well: see the index."""
     status: Mapped[RecipientStatus] = mapped_column(
         choice(RecipientStatus, "status"),
         default=RecipientStatus.SUBSCRIBED,
@@ -116,6 +141,8 @@ class Group(Owned, Base):
     workspace_id: Mapped[WorkspaceId]
     name: Mapped[str] = mapped_column(Text)
     hidden: Mapped[bool] = mapped_column(default=False, server_default="false")
+    purge_after: Mapped[When | None]
+    """Set for a hidden group that people deleted: when its members are forgotten, too."""
     created_at: Mapped[Created]
 
 
@@ -173,15 +200,33 @@ class WaitingAddresses(Owned, Base):
     created_at: Mapped[Created]
 
 
+def _hash_of_own_email(context: DefaultExecutionContext) -> bytes:
+    email: str = context.get_current_parameters()["email"]  # type: ignore[no-untyped-call]
+    return address.digest(email)
+
+
 class Suppression(Owned, Base):
     """An address this workspace must not mail, whoever puts it on a list again."""
 
     __tablename__ = "suppressions"
-    __table_args__ = (UniqueConstraint("workspace_id", "email"),)
+    __table_args__ = (
+        UniqueConstraint("workspace_id", "email"),
+        UniqueConstraint("workspace_id", "email_hash"),
+        Index("ix_suppressions_workspace_id_id", "workspace_id", "id"),
+        Index(
+            "ix_suppressions_erased",
+            "workspace_id",
+            "email_hash",
+            postgresql_where=sql("email IS NULL"),
+        ),
+    )
 
     id: Mapped[BigId]
     workspace_id: Mapped[WorkspaceId]
-    email: Mapped[str] = mapped_column(Text(collation="C"))
+    email: Mapped[str | None] = mapped_column(Text(collation="C"))
+    """None: the person was erased, and only the hash is kept."""
+    email_hash: Mapped[bytes] = mapped_column(LargeBinary, default=_hash_of_own_email)
+    """SHA-256 of the normalised address: what every entry is matched by."""
     reason: Mapped[str] = mapped_column(Text, default="", server_default="")
     source: Mapped[str] = mapped_column(Text, default="", server_default="")
     created_at: Mapped[Created]

@@ -50,7 +50,9 @@ _OPEN_NEXT = text(
                     WHEN s.id IS NOT NULL THEN 'suppressed' ELSE '' END AS left_out
         FROM messages m
         LEFT JOIN recipients r ON r.id = m.recipient_id
-        LEFT JOIN suppressions s ON s.workspace_id = m.workspace_id AND s.email = m.address
+        LEFT JOIN suppressions s ON s.workspace_id = m.workspace_id
+          -- the hash is in every entry; of an erased person there is nothing else
+          AND s.email_hash = sha256(convert_to(m.address, 'UTF8'))
         WHERE m.batch_id = ANY(:ids) AND m.status = 'pending'
         ORDER BY m.batch_id, m.id LIMIT :most + 1
     ), wanted AS (

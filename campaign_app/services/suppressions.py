@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, literal, select
+from sqlalchemy import ColumnElement, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from campaign_app.extensions import db
 from campaign_app.lib import address
-from campaign_app.lib.arrays import any_text, rows_of
+from campaign_app.lib.arrays import any_bytes, any_text, rows_of
 from campaign_app.lib.errors import Invalid
 from campaign_app.lib.like import starting_with
 from campaign_app.lib.tenancy import HasId, get_owned, owned_by
@@ -19,6 +19,8 @@ from campaign_app.models.recipients import Suppression
 from campaign_app.services import audit
 
 PAGE_SIZE = 50
+hash_of = address.digest
+"""What an address is matched by, also when its owner's erasure left nothing else."""
 BOUNCE = "smtp"
 """The source of a suppression that a hard bounce caused: resubscribing lifts it."""
 
@@ -47,19 +49,25 @@ def contains(workspace: HasId, emails: Collection[str]) -> set[str]:
     """Those of the (normalised) addresses that are suppressed."""
     if not emails:
         return set()
-    return set(
-        db.session.scalars(
-            select(Suppression.email).where(
-                Suppression.workspace_id == workspace.id, Suppression.email == any_text(emails)
-            )
+    by_hash = {hash_of(email): email for email in emails}
+    known = db.session.scalars(
+        select(Suppression.email_hash).where(
+            Suppression.workspace_id == workspace.id,
+            Suppression.email_hash == any_bytes(by_hash),
         )
     )
+    return {by_hash[bytes(found)] for found in known}
+
+
+def digest(email: ColumnElement[str]) -> ColumnElement[bytes]:
+    """`hash_of` in the database."""
+    return func.sha256(func.convert_to(email, "UTF8"))
 
 
 def find(workspace: HasId, email: str) -> Suppression | None:
     """The suppression of an address, if there is one."""
     return db.session.scalars(
-        owned_by(workspace, Suppression).where(Suppression.email == email)
+        owned_by(workspace, Suppression).where(Suppression.email_hash == hash_of(email))
     ).one_or_none()
 
 
@@ -84,11 +92,17 @@ def put(workspace: HasId, emails: Collection[str], *, reason: str, source: str) 
     Gives how many are new.
     """
     # In one order for everybody, so that two writers never deadlock.
-    unnested = rows_of(sorted(emails))
-    rows = select(literal(workspace.id), unnested, literal(reason), literal(source))
+    given = select(rows_of(sorted(emails)).label("email")).subquery()
+    rows = select(
+        literal(workspace.id),
+        given.c.email,
+        digest(given.c.email),
+        literal(reason),
+        literal(source),
+    )
     added = db.session.scalars(
         insert(Suppression)
-        .from_select(["workspace_id", "email", "reason", "source"], rows)
+        .from_select(["workspace_id", "email", "email_hash", "reason", "source"], rows)
         .on_conflict_do_nothing()
         .returning(Suppression.id)
     )
