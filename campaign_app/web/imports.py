@@ -25,7 +25,8 @@ from campaign_app.imports.encodings import CHOICES
 from campaign_app.imports.mapping import LABELS, Column
 from campaign_app.lib.errors import CarillonError, Invalid, NotFound
 from campaign_app.models.imports import Import, ImportState
-from campaign_app.services import groups, imports
+from campaign_app.services import groups, import_choices, imports
+from campaign_app.services.import_choices import Choices
 from campaign_app.tasks import jobs
 from campaign_app.web import import_columns, live_answer
 from campaign_app.web.import_columns import state_path
@@ -184,13 +185,14 @@ def _take_in(file: FileStorage) -> Import:
 
 def _choose_and_start(row: Import, dialect: Dialect, chosen: list[Column]) -> None:
     mapping.check(chosen)
-    imports.choose(
+    import_choices.match(
         g.workspace,
         row,
         options=dialect.as_options(),
         mapping=[column.as_entry() for column in chosen],
-        group_ids=_chosen_groups(),
     )
+    choices = Choices(group_ids=_chosen_groups(), permission=True)
+    import_choices.choose(g.workspace, row, choices=choices, user=g.user)
     imports.start(g.workspace, row, user=g.user)
     db.session.commit()
 
@@ -200,7 +202,9 @@ def _chosen_groups() -> list[int]:
     shown = {group.id for group in groups.standing(g.workspace)}
     chosen = [one for one in request.form.getlist("group_ids", type=int) if one in shown]
     name = request.form.get("new_group", "").strip()
-    return [*chosen, imports.group_called(g.workspace, name, user=g.user)] if name else chosen
+    return (
+        [*chosen, import_choices.group_called(g.workspace, name, user=g.user)] if name else chosen
+    )
 
 
 def _plain_name(filename: str) -> str:
