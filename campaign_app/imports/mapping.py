@@ -72,6 +72,33 @@ def guess(names: Sequence[str], samples: Sequence[Sequence[str]]) -> list[Column
     return columns
 
 
+def learn(proposal: Sequence[Column], former: Sequence[Column]) -> list[Column]:
+    """The proposal, with each column that the former list had, too, matched as it was there.
+
+    Headers are compared without case, accents and signs. What is learned takes precedence: a mere
+    guess that would claim the same target or name gives way.
+    """
+    known = {headers.plain(column.header): column for column in former}
+    learned = [known.get(headers.plain(column.header)) for column in proposal]
+    claimed = {column.target for column in learned if column and column.target in ONCE}
+    keys = [column for column in learned if column and column.key]
+    columns: list[Column] = []
+    for index, (guessed, sure) in enumerate(zip(proposal, learned, strict=True)):
+        if sure and not _is_taken(sure, columns):
+            columns.append(Column(guessed.header, sure.target, sure.key))
+        elif guessed.target is Target.ATTRIBUTE or guessed.target in claimed:
+            key = _free_key(guessed.header, index, [*columns, *keys])
+            columns.append(Column(guessed.header, Target.ATTRIBUTE, key))
+        else:
+            columns.append(guessed)
+    return columns
+
+
+def is_same_header(proposal: Sequence[Column], former: Sequence[Column]) -> bool:
+    """Whether the columns are exactly those of the former list: there is nothing to ask then."""
+    return bool(former) and [one.header for one in proposal] == [one.header for one in former]
+
+
 def keys_of(columns: Sequence[Column]) -> list[str]:
     """The merge field each column has, or would have if it became an attribute."""
     return [
@@ -150,6 +177,15 @@ def _full_or_half(name: str, has_first: bool, has_last: bool) -> Target:
     if has_last and not has_first and name in headers.HALF_NAMES:
         return Target.FIRST_NAME
     return Target.NAME
+
+
+def _is_taken(column: Column, columns: Sequence[Column]) -> bool:
+    """Two columns of a file may look like one of the former list."""
+    return any(
+        (column.target in ONCE and one.target is column.target)
+        or (column.key and one.key == column.key)
+        for one in columns
+    )
 
 
 def _free_key(name: str, index: int, columns: Sequence[Column]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 from campaign_app.imports import dialects, encodings, excel, headers, limits, mapping
 from campaign_app.imports.detect import Kind, kind_of
@@ -29,6 +30,8 @@ class Preview:
     samples: list[list[str]]
     """Up to five different values per column."""
     warnings: list[str]
+    familiar: bool = False
+    """The header is exactly that of the last import: matching the columns can be skipped."""
 
 
 def detect(path: Path) -> Dialect:
@@ -46,10 +49,11 @@ def with_header(path: Path, dialect: Dialect) -> Dialect:
         return replace(dialect, header_row=dialects.header_row_of(rows.head(limits.PREVIEW_ROWS)))
 
 
-def preview(path: Path, dialect: Dialect) -> Preview:
+def preview(path: Path, dialect: Dialect, *, former: Sequence[dict[str, Any]] = ()) -> Preview:
     """Read the first rows and propose what each column is.
 
-    Raises errors.Invalid when there is nothing to show.
+    `former` is the mapping of the workspace's last import, from which the proposal learns. Raises
+    errors.Invalid when there is nothing to show.
     """
     sheets = excel.sheet_names(path) if dialect.kind is Kind.EXCEL else []
     with open_rows(path, dialect) as rows:
@@ -66,12 +70,15 @@ def preview(path: Path, dialect: Dialect) -> Preview:
     width = max(map(len, [header, *body]))
     names = headers.distinct(header, width)
     values = _by_column(body, width)
+    guessed = mapping.guess(names, values)
+    known = mapping.from_entries(former) if dialect.header_row else []
     return Preview(
         dialect=dialect,
         sheets=sheets,
-        columns=mapping.guess(names, values),
+        columns=mapping.learn(guessed, known),
         samples=[_different(column) for column in values],
         warnings=_warnings(header, body, dialect),
+        familiar=mapping.is_same_header(guessed, known),
     )
 
 

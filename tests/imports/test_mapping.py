@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from campaign_app.imports import headers, mapping
-from campaign_app.imports.mapping import Column, Target
+from campaign_app.imports.mapping import Column, Target, check, guess, is_same_header, learn
 from campaign_app.lib.errors import Invalid
 
 
@@ -83,3 +83,34 @@ def test_a_choice_that_cannot_work_is_refused_at_its_column(columns, field):
 def test_a_mapping_survives_being_stored():
     columns = [EMAIL, Column("City", Target.ATTRIBUTE, "city"), Column("x", Target.IGNORE)]
     assert mapping.from_entries([column.as_entry() for column in columns]) == columns
+
+
+def test_columns_of_the_last_import_are_matched_as_they_were_there():
+    former = [
+        Column("Kontakt-Mail", Target.EMAIL),
+        Column("E-Mail", Target.IGNORE),
+        Column("Ort", Target.ATTRIBUTE, "city"),
+    ]
+    proposal = guess(["e-mail", "City", "ORT", "kontakt mail"], [["a@x.com"], ["R"], ["O"], [""]])
+    assert learn(proposal, former) == [
+        Column("e-mail", Target.IGNORE),
+        Column("City", Target.ATTRIBUTE, "city_2"),
+        Column("ORT", Target.ATTRIBUTE, "city"),
+        Column("kontakt mail", Target.EMAIL),
+    ]
+
+
+def test_two_columns_never_learn_the_same_thing_and_a_guess_gives_way():
+    former = [Column("Mail", Target.EMAIL), Column("Note", Target.NAME)]
+    proposal = guess(["Mail", "mail", "Name", "Note"], [["a@x.com"], ["b@x.com"], ["A"], ["n"]])
+    learned = learn(proposal, former)
+    check(learned)
+    assert [column.target for column in learned] == ["email", "attribute", "attribute", "name"]
+
+
+def test_only_exactly_the_same_header_is_familiar():
+    columns = [Column("Mail", Target.EMAIL), Column("Note", Target.NAME)]
+    assert is_same_header(columns, columns)
+    assert not is_same_header(columns, columns[:1])
+    assert not is_same_header(columns, [Column("mail", Target.EMAIL), columns[1]])
+    assert not is_same_header(columns, [])
