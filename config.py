@@ -46,7 +46,15 @@ class Config:
     """Drains, that is connections, that one sending process runs at once."""
     lease_seconds: int = 60
     """How long a dead worker's mails wait until others take them over; renewed four times in it."""
-    max_upload_bytes: int = 2 * 1024**3
+    max_upload_bytes: int = 16 * 1024**3
+    """The largest file that comes in parts; one that comes whole, by a form, is 2 GiB at most."""
+    s3_endpoint_url: str = ""
+    """Where the bucket's server is; empty: Amazon's own."""
+    s3_bucket: str = ""
+    """The bucket that uploads go to, past the web server; empty: they go below `state_dir`."""
+    s3_access_key: str = ""
+    s3_secret_key: str = ""
+    s3_region: str = "us-east-1"
     trusted_proxies: int = 0
     """How many reverse proxies set X-Forwarded-*; 0 trusts none."""
     metrics_token: str = ""
@@ -79,6 +87,8 @@ class Config:
                 raise ConfigError(f"{name.upper()} is not set. See .env.example.")
         if self.lease_seconds < 4:
             raise ConfigError("LEASE_SECONDS must be at least 4: a lease is renewed every quarter.")
+        if self.s3_bucket and not (self.s3_access_key and self.s3_secret_key):
+            raise ConfigError("S3_BUCKET needs S3_ACCESS_KEY and S3_SECRET_KEY.")
         if self.environment == "production" and (self.allow_private_hosts or self.mailbox_dir):
             raise ConfigError("ALLOW_PRIVATE_HOSTS and MAILBOX_DIR are for development only.")
 

@@ -7,15 +7,19 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from campaign_app import api, cli, models, public, web
 from campaign_app.extensions import csrf, db, limiter, login_manager, migrate, redis
-from campaign_app.lib import logs, metrics, tenancy
+from campaign_app.lib import logs, metrics, stores, tenancy
 from campaign_app.lib.secrets import Vault
 from campaign_app.lib.signing import Signer
+from campaign_app.lib.tickets import TicketOffice
 from campaign_app.lib.wsgi import Observed
 from campaign_app.tasks import signals
 from campaign_app.tasks.queues import make_celery
 from config import Config
 
 __all__ = ["create_app", "models"]
+
+MOST_IN_ONE = 2 * 1024**3
+"""Bytes of one request; what is larger comes in parts."""
 
 
 def create_app(config: Config | None = None, *, idle_seconds: int | None = None) -> Flask:
@@ -32,6 +36,7 @@ def create_app(config: Config | None = None, *, idle_seconds: int | None = None)
     app.extensions["carillon_config"] = config
     app.extensions["vault"] = Vault(config.encryption_keys)
     app.extensions["signer"] = Signer(config.secret_key)
+    app.extensions["stores"] = _stores(config)
     _connect(app, config)
     celery = make_celery(app, redis_url=config.redis_url)
     celery.set_default()
@@ -68,11 +73,23 @@ def _flask_settings(config: Config, idle_seconds: int) -> dict[str, object]:
         "REMEMBER_COOKIE_SECURE": config.public_url.startswith("https://"),
         "REMEMBER_COOKIE_HTTPONLY": True,
         "REMEMBER_COOKIE_SAMESITE": "Lax",
-        "MAX_CONTENT_LENGTH": config.max_upload_bytes,
+        "MAX_CONTENT_LENGTH": min(config.max_upload_bytes, MOST_IN_ONE),
         "MAX_FORM_MEMORY_SIZE": 8 * 1024**2,
         "WTF_CSRF_TIME_LIMIT": None,  # a draft left open overnight must still save
         "TESTING": config.environment == "testing",
     }
+
+
+def _stores(config: Config) -> stores.Stores:
+    bucket = stores.Bucket(
+        config.s3_endpoint_url,
+        config.s3_bucket,
+        config.s3_access_key,
+        config.s3_secret_key,
+        config.s3_region,
+    )
+    office = TicketOffice(config.secret_key)
+    return stores.open_at(config.state_path, office, bucket if bucket.name else None)
 
 
 def _patience(idle_seconds: int) -> str:

@@ -1,4 +1,8 @@
-"""Uploaded files below STATE_DIR, under names that nobody can guess; streamed, never in memory."""
+"""Uploaded files below STATE_DIR, under names that nobody can guess; streamed, never in memory.
+
+A file may lie in a bucket instead: whoever reads one takes the application's
+`extensions["stores"]`, and `with stores.local_path(row.storage_key) as path:`.
+"""
 
 from __future__ import annotations
 
