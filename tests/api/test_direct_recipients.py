@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from campaign_app.extensions import db
+from campaign_app.extensions import db, redis
 from campaign_app.lib import clock
 from campaign_app.models.recipients import RecipientStatus, WaitingAddresses
 from campaign_app.services import audience, campaigns, group_filling, recipients
 from campaign_app.services.consent import Why
-from campaign_app.tasks import jobs
+from campaign_app.tasks import dispatch, jobs
 from tests import factories
 from tests.api.program import Program, wrong
 from tests.api.test_campaigns import make, new_campaign
@@ -124,6 +124,13 @@ def test_a_copy_is_filled_like_the_campaign_that_is_being_filled(program: Progra
     db.session.commit()
     work_off()
     assert total(program, copy.id) == total(program, made["id"]) == len(MANY)
+
+
+def test_the_last_of_them_asks_for_a_round_that_may_start_it(program: Program):
+    make(program, recipient_emails=MANY)
+    redis.client.delete(dispatch.RUNG_KEY)
+    work_off()
+    assert redis.client.exists(dispatch.RUNG_KEY)
 
 
 def test_what_is_being_filled_can_be_scheduled(program: Program):
