@@ -15,6 +15,7 @@ from campaign_app.models import (
     tallies,
     templates,
     tracking,
+    uploads,
 )
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "tallies",
     "templates",
     "tracking",
+    "uploads",
 ]
