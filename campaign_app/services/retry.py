@@ -36,7 +36,8 @@ _FIND = text(
     SELECT m.id FROM messages m
     WHERE m.workspace_id = :workspace AND m.batch_id = ANY(:batches) AND m.status = 'failed'
       AND NOT EXISTS (SELECT FROM suppressions s
-                      WHERE s.workspace_id = m.workspace_id AND s.email = m.address)
+                      WHERE s.workspace_id = m.workspace_id
+                        AND s.email_hash = sha256(convert_to(m.address, 'UTF8')))
     ORDER BY m.id FOR UPDATE OF m
     """
 )

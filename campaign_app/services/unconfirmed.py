@@ -71,7 +71,8 @@ _FIND = text(
       AND (CAST(:ids AS bigint[]) IS NULL OR m.id = ANY(:ids))
       AND (NOT :mailable OR NOT EXISTS (
               SELECT FROM suppressions s
-              WHERE s.workspace_id = m.workspace_id AND s.email = m.address))
+              WHERE s.workspace_id = m.workspace_id
+                        AND s.email_hash = sha256(convert_to(m.address, 'UTF8'))))
     ORDER BY m.id LIMIT :most FOR UPDATE OF m
     """
 )
