@@ -88,8 +88,8 @@ def _stores(config: Config) -> stores.Stores:
         config.s3_secret_key,
         config.s3_region,
     )
-    office = TicketOffice(config.secret_key)
-    return stores.open_at(config.state_path, office, bucket if bucket.name else None)
+    tickets = TicketOffice(config.secret_key)
+    return stores.open_at(config.state_path, tickets, bucket if bucket.name else None)
 
 
 def _patience(idle_seconds: int) -> str:

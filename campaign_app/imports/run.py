@@ -11,14 +11,13 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, select
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from campaign_app.extensions import db
-from campaign_app.imports import claims, mapping, merge, uploads
+from campaign_app.imports import claims, mapping, merge
 from campaign_app.imports.ahead import one_ahead
 from campaign_app.imports.claims import LostClaimError
 from campaign_app.imports.dialects import Dialect
@@ -28,6 +27,7 @@ from campaign_app.imports.rejects import RejectsFile
 from campaign_app.lib import logs, metrics, tenancy
 from campaign_app.lib.clock import now
 from campaign_app.lib.errors import CarillonError
+from campaign_app.lib.stores import Stores
 from campaign_app.models.imports import Import, ImportState
 from campaign_app.models.people import Workspace
 from campaign_app.services import audit, recipient_filter
@@ -44,7 +44,7 @@ OUR_FAULT = (
 log = logs.get(__name__)
 
 
-def run(import_id: int, *, state_path: Path) -> bool:
+def run(import_id: int, *, stores: Stores) -> bool:
     """Import a file. True when this call did the work, False when another worker has it.
 
     A file that cannot be read ends as `failed`, with its message in the row. A database that
@@ -55,7 +55,7 @@ def run(import_id: int, *, state_path: Path) -> bool:
         connection.commit()
         if token is None:
             return False
-        job = _Job(connection, import_id, token, state_path)
+        job = _Job(connection, import_id, token, stores)
         try:
             with claims.kept_alive(db.engine, import_id, token):
                 job.work()
@@ -78,25 +78,23 @@ def abandoned() -> list[int]:
         return claims.abandoned(connection)
 
 
-def tidy(state_path: Path) -> None:
+def tidy(stores: Stores) -> None:
     """Remove uploads that nobody has started within a week, and their files."""
     old = (Import.state == ImportState.UPLOADED, Import.created_at < now() - KEEP_UPLOADS)
     with db.engine.begin() as connection:
         keys = connection.scalars(delete(Import).where(*old).returning(Import.storage_key)).all()
     for key in keys:
-        uploads.discard(state_path, key)
+        stores.discard(key)
 
 
 class _Job:
     """One run of one import, over one connection."""
 
-    def __init__(
-        self, connection: Connection, import_id: int, token: str, state_path: Path
-    ) -> None:
+    def __init__(self, connection: Connection, import_id: int, token: str, stores: Stores) -> None:
         self._connection = connection
         self._id = import_id
         self._token = token
-        self._state_path = state_path
+        self._stores = stores
         self._rejected_key = f"rejected/{import_id}.csv"
 
     def work(self) -> None:
@@ -113,8 +111,9 @@ class _Job:
         )
         with (
             self._tables(merger),
-            open_rows(self._state_path / row.storage_key, dialect) as rows,
-            RejectsFile(self._state_path / self._rejected_key) as rejects,
+            self._stores.local_path(row.storage_key) as path,
+            open_rows(path, dialect) as rows,
+            RejectsFile(self._stores.state_path / self._rejected_key) as rejects,
             contextlib.closing(one_ahead(_batches(rows, columns, dialect, size))) as batches,
         ):
             stopped = self._write(batches, merger, rejects, row)
@@ -122,7 +121,7 @@ class _Job:
             self._finish(ImportState.STOPPED)
         else:
             self._finish(ImportState.DONE, bytes_read=row.size)
-            uploads.discard(self._state_path, row.storage_key)
+            self._stores.discard(row.storage_key)
         _note(row.workspace_id, self._id)
 
     def fail(self, message: str) -> None:

@@ -1,41 +1,217 @@
-"""Uploaded files below STATE_DIR, under names that nobody can guess; streamed, never in memory.
+"""Uploaded files on their way to becoming imports.
 
-A file may lie in a bucket instead: whoever reads one takes the application's
-`extensions["stores"]`, and `with stores.local_path(row.storage_key) as path:`.
+The bytes lie in a store, which may be a bucket elsewhere, so no transaction is open while one is
+asked. Whoever reads an import's file takes the application's `extensions["stores"]`, and
+`with stores.local_path(row.storage_key) as path:`.
 """
 
 from __future__ import annotations
 
-import secrets
-import shutil
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import IO
 
-from campaign_app.lib.errors import Unavailable
+from campaign_app.extensions import db
+from campaign_app.imports import mapping as columns_of
+from campaign_app.imports import preview
+from campaign_app.imports.dialects import Dialect
+from campaign_app.imports.mapping import Column, Target
+from campaign_app.lib.errors import Invalid
+from campaign_app.lib.storage import Gone, Part
+from campaign_app.lib.stores import Stores
+from campaign_app.lib.tenancy import HasId
+from campaign_app.models.imports import Import
+from campaign_app.models.people import User
+from campaign_app.models.uploads import Upload, UploadState
+from campaign_app.services import audience, campaigns, import_choices, imports, transitions
+from campaign_app.services import uploads as rows
+from campaign_app.services.import_choices import Choices
+from campaign_app.services.uploads import Source
 
-FOLDER = "uploads"
-_BLOCK = 1024 * 1024
-NO_ROOM = "The server has no room for this file at the moment. Please try again later."
+HEAD_BYTES = 4 * 1024 * 1024
+"""Of a text in a bucket, what is read before somebody waits for the columns."""
 
 
-def keep(stream: IO[bytes], state_path: Path) -> tuple[str, int]:
-    """Write a stream to disk; gives the file's key and its size in bytes.
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a client must know to send the parts: the address of each that is missing."""
 
-    Raises Unavailable when the disk is full; nothing is left behind then.
+    upload: Upload
+    present: Sequence[Part]
+    addresses: Mapping[int, str]
+
+
+Wishes = Mapping[str, str]
+"""Column → what it becomes: a target's name, or that of an attribute."""
+
+
+def begin(workspace: HasId, stores: Stores, source: Source, *, most: int, user: User) -> Offer:
+    """Begin an upload of at most so many bytes.
+
+    Raises Invalid, Conflict when the campaign cannot be changed any more or too many uploads are
+    unfinished, NoRoom, Unavailable.
     """
-    key = f"{FOLDER}/{secrets.token_hex(16)}"
-    path = state_path / key
-    path.parent.mkdir(parents=True, exist_ok=True)
+    rows.check(workspace, source, most=most)
+    if source.campaign_id is not None:
+        rows.refuse_unless_editable(campaigns.get(workspace, source.campaign_id))
+    db.session.commit()
+    plan = stores.new.begin(source.size)
     try:
-        with path.open("wb") as file:
-            shutil.copyfileobj(stream, file, _BLOCK)
-        return key, path.stat().st_size
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        raise Unavailable(NO_ROOM) from error
+        upload = rows.add(workspace, source, plan, user=user)
+        db.session.commit()
+    except BaseException:  # whatever it was: no parts without a row
+        stores.new.abort(plan)
+        raise
+    return _offer(stores, upload, [])
 
 
-def discard(state_path: Path, key: str) -> None:
-    """Remove a kept file; one that is gone already is no error."""
-    if key.startswith(f"{FOLDER}/"):
-        (state_path / key).unlink(missing_ok=True)
+def resume(upload: Upload, stores: Stores) -> Offer:
+    """What has arrived, and fresh addresses for the rest. Raises Gone, Unavailable."""
+    rows.prolong(upload)
+    db.session.commit()
+    present = stores.of(upload.storage_key).parts(upload.plan)
+    return _offer(stores, upload, present)
+
+
+def abort(workspace: HasId, upload: Upload, stores: Stores) -> None:
+    """Give an upload up, with all that has arrived. Raises Conflict for one that is complete."""
+    rows.abort(workspace, upload)
+    db.session.commit()
+    stores.of(upload.storage_key).abort(upload.plan)
+
+
+def complete(
+    workspace: HasId,
+    upload: Upload,
+    stores: Stores,
+    *,
+    given: Mapping[int, str] | None = None,
+    wishes: Wishes | None = None,
+    user: User,
+) -> Import:
+    """Make one file of the parts, and an import of the file; for a campaign, it is started.
+
+    Can be repeated: it gives the same import again. `given` are the ETags by number. Raises
+    Invalid, Conflict, Gone, Unavailable; what has arrived stays then, to be completed otherwise.
+    """
+    if upload.state == UploadState.COMPLETE and upload.import_id:
+        return imports.get(workspace, upload.import_id)
+    rows.open_until(upload)
+    db.session.commit()
+    if not upload.assembled:
+        _assemble(upload, stores, given)
+    dialect, columns = look(workspace, stores, upload.storage_key, wishes=wishes)
+    held = rows.hold(workspace, upload)
+    if held.state == UploadState.COMPLETE and held.import_id:
+        return imports.get(workspace, held.import_id)
+    if held.state != UploadState.OPEN:
+        raise Gone
+    made = add_import(workspace, rows.source_of(held), dialect, columns, user=user)
+    held.state, held.import_id = UploadState.COMPLETE, made.id
+    db.session.commit()
+    return made
+
+
+def take_in(
+    workspace: HasId,
+    stores: Stores,
+    stream: IO[bytes],
+    source: Source,
+    *,
+    wishes: Wishes | None = None,
+    user: User,
+) -> Import:
+    """Make an import of a file that has come whole; the key and size of `source` are made here.
+
+    For a campaign, it is started. Raises Invalid, Conflict, NoRoom, Unavailable; nothing is left
+    behind then.
+    """
+    db.session.commit()
+    key, size = stores.keep(stream)
+    try:
+        dialect, columns = look(workspace, stores, key, wishes=wishes)
+        kept = replace(source, key=key, size=size)
+        made = add_import(workspace, kept, dialect, columns, user=user)
+        db.session.commit()
+    except BaseException:  # whatever it was: no file without a row
+        db.session.rollback()
+        stores.discard(key)
+        raise
+    return made
+
+
+def look(
+    workspace: HasId, stores: Stores, key: str, *, wishes: Wishes | None = None
+) -> tuple[Dialect, list[Column]]:
+    """How a file is read, and what its columns are. Raises Invalid for what is no table."""
+    former = import_choices.former_mapping(workspace)
+    db.session.commit()
+    with stores.local_path(key, head=HEAD_BYTES) as path:
+        dialect = preview.detect(path)
+        columns = preview.preview(path, dialect, former=former).columns
+    return dialect, _wished(columns, wishes or {})
+
+
+def add_import(
+    workspace: HasId, source: Source, dialect: Dialect, columns: Sequence[Column], *, user: User
+) -> Import:
+    """The import of a file that has been looked into. The caller commits, and rings for one that
+    is a campaign's: that one is started, and nobody is asked.
+    """
+    made = imports.create(
+        workspace,
+        upload=imports.Upload(rows.plain_name(source.filename), source.key, source.size),
+        options=dialect.as_options(),
+        mapping=[column.as_entry() for column in columns],
+        group_ids=source.group_ids,
+        user=user,
+    )
+    if source.campaign_id is not None:
+        columns_of.check(columns)
+        _start(workspace, made, source.campaign_id, user)
+    return made
+
+
+def _start(workspace: HasId, made: Import, campaign_id: int, user: User) -> None:
+    campaign = campaigns.get(workspace, campaign_id)
+    transitions.lock(campaign, "given more recipients")
+    own = audience.own_group(workspace, campaign)
+    choices = Choices(group_ids=[own], permission=True)
+    import_choices.choose(workspace, made, choices=choices, user=user)
+    imports.start(workspace, made, user=user)
+
+
+def _assemble(upload: Upload, stores: Stores, given: Mapping[int, str] | None) -> None:
+    store, plan = stores.of(upload.storage_key), upload.plan
+    store.assemble(plan, rows.whole(plan, store.parts(plan), given))
+    upload.assembled = True
+    db.session.commit()
+
+
+def _offer(stores: Stores, upload: Upload, present: Sequence[Part]) -> Offer:
+    arrived = {part.number for part in present}
+    plan = upload.plan
+    wanted = [number for number in range(1, plan.count + 1) if number not in arrived]
+    if upload.assembled:
+        wanted = []
+    until = rows.open_until(upload)
+    addresses = stores.of(upload.storage_key).addresses(plan, wanted, until=until)
+    return Offer(upload, present, dict(zip(wanted, addresses, strict=True)))
+
+
+def _wished(columns: Sequence[Column], wishes: Wishes) -> list[Column]:
+    """The columns, with those that somebody has named as they wish."""
+    known = {column.header for column in columns}
+    if unknown := [header for header in wishes if header not in known]:
+        message = f"There is no column “{unknown[0]}”: there are {', '.join(sorted(known))}."
+        raise Invalid(message, field="mapping")
+    return [
+        _as_wished(column, wishes[column.header]) if column.header in wishes else column
+        for column in columns
+    ]
+
+
+def _as_wished(column: Column, wish: str) -> Column:
+    if wish in set(Target) - {Target.ATTRIBUTE}:
+        return Column(column.header, Target(wish))
+    return Column(column.header, Target.ATTRIBUTE, wish)

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
+from urllib.parse import urlsplit
 
 import boto3
 from boto3.s3.transfer import TransferConfig
@@ -76,6 +77,13 @@ class BucketStore:
                 ),
             )
         return self._known
+
+    @property
+    def origin(self) -> str:
+        """The bucket's server, as the presigned addresses name it."""
+        place = {"Bucket": self._bucket.name, "Key": "any"}
+        url = urlsplit(self._client.generate_presigned_url("get_object", Params=place))
+        return f"{url.scheme}://{url.netloc}"
 
     def keep(self, stream: IO[bytes]) -> tuple[str, int]:
         """Send a stream that has come in whole on to the bucket."""

@@ -42,6 +42,11 @@ class FolderStore:
         self._state_path = state_path
         self._office = office
 
+    @property
+    def origin(self) -> str:
+        """None: the parts are sent to ourselves."""
+        return ""
+
     def keep(self, stream: IO[bytes]) -> tuple[str, int]:
         """Write a stream to disk; gives the file's key and its size in bytes.
 
@@ -145,7 +150,8 @@ class FolderStore:
 
     def discard(self, key: str) -> None:
         """Remove a file."""
-        self._path(key).unlink(missing_ok=True)
+        if key.startswith(f"{FOLDER}/"):
+            self._path(key).unlink(missing_ok=True)
 
     def drop_leftovers(self, known: Collection[str], *, older_than: timedelta) -> None:
         """Remove files and parts whose rows are gone, or never came to be."""
@@ -165,7 +171,7 @@ class FolderStore:
         return (path for path in names if len(path.name) == 32)
 
     def _path(self, key: str) -> Path:
-        return self._state_path / FOLDER / _name(key)
+        return self._state_path / key
 
     def _parts_of(self, name: str) -> Path:
         return self._state_path / FOLDER / PARTS / name

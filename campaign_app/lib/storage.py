@@ -90,6 +90,10 @@ class Bucket:
 class Store(Protocol):
     """Where files are kept, by their keys."""
 
+    @property
+    def origin(self) -> str:
+        """What the addresses of its parts begin with; empty for our own."""
+
     def keep(self, stream: IO[bytes]) -> tuple[str, int]:
         """Keep a stream; gives the file's key and its size. Raises NoRoom, Unavailable."""
 

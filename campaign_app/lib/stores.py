@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import IO
 
@@ -19,11 +20,20 @@ __all__ = ["Bucket", "Stores", "open_at"]
 class Stores:
     """The folder, which is always there, and the bucket, if one is configured."""
 
-    def __init__(self, state_path: Path, folder: FolderStore, bucket: Store | None = None) -> None:
+    def __init__(
+        self, state_path: Path, tickets: TicketOffice, bucket: Store | None = None
+    ) -> None:
         self.state_path = state_path
         """Where the folder's files lie, and the rejected rows of all imports."""
-        self.folder = folder
+        self.tickets = tickets
+        """Makes the addresses of the folder's parts, and reads them."""
+        self.folder = FolderStore(state_path, tickets)
         self.bucket = bucket
+
+    @cached_property
+    def origin(self) -> str:
+        """Where browsers send parts besides to ourselves: "https://bucket.example", or ""."""
+        return self.bucket.origin if self.bucket else ""
 
     @property
     def new(self) -> Store:
@@ -60,11 +70,10 @@ class Stores:
         self.of(key).discard(key)
 
 
-def open_at(state_path: Path, office: TicketOffice, bucket: Bucket | None = None) -> Stores:
+def open_at(state_path: Path, tickets: TicketOffice, bucket: Bucket | None = None) -> Stores:
     """The folder below `state_path`, and the bucket if there is one."""
-    folder = FolderStore(state_path, office)
     if bucket is None:
-        return Stores(state_path, folder)
+        return Stores(state_path, tickets)
     # Half a second and 40 MB in each process: nobody else pays for them.
     module = importlib.import_module("campaign_app.lib.bucket_store")
-    return Stores(state_path, folder, module.BucketStore(bucket, state_path))
+    return Stores(state_path, tickets, module.BucketStore(bucket, state_path))

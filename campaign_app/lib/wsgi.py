@@ -24,6 +24,7 @@ _KINDS = {
     "static": "static",
     "c": "public",
     "o": "public",
+    "parts": "public",
     "u": "public",
     "webhooks": "public",
     "healthz": "probe",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from campaign_app.extensions import csrf
-from campaign_app.public import clicks, health, hits, icon, metrics, unsubscribe
+from campaign_app.public import clicks, health, hits, icon, metrics, unsubscribe, upload_parts
 from campaign_app.public.pixel import Pixel, PixelShortcut
 
 
@@ -16,6 +16,8 @@ def register(app: Flask) -> None:
     app.register_blueprint(metrics.bp)
     app.register_blueprint(clicks.bp)
     app.register_blueprint(unsubscribe.bp)
+    app.register_blueprint(upload_parts.bp)
+    csrf.exempt(upload_parts.bp)  # each part's address is its own proof
     csrf.exempt(unsubscribe.bp)  # a mail program posts without a cookie and without our form
     pixel = Pixel(
         signer=app.extensions["signer"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -65,6 +67,29 @@ def paste(workspace: HasId, group: Group, *, text: str, user: User) -> Pasted:
         audit.record(workspace, "group.filled", summary, user=user, subject_id=group.id)
     suppressed = len(suppressions.contains(workspace, people))
     return Pasted(len(new), joined, len(people) - joined, suppressed, problems)
+
+
+def as_table(text: str) -> str:
+    """The pasted lines as a CSV file of addresses and names; a table stays as it is.
+
+    Raises Invalid, with field "pasted", for more than MAX_LINES lines.
+    """
+    lines = list(_lines(text))
+    if len(lines) > MAX_LINES:
+        raise Invalid(f"That is more than {MAX_LINES:,} lines: upload a file.", field="pasted")
+    people = [_person(part) for _, part in lines]
+    if not all(people):
+        return text
+    file = io.StringIO()
+    csv.writer(file).writerows([("email", "name"), *filter(None, people)])
+    return file.getvalue()
+
+
+def _person(text: str) -> tuple[str, str] | None:
+    """Address and name of somebody who stands alone in a line; None for a row of a table."""
+    if named := NAMED.fullmatch(text):
+        return named[2], named[1].strip()
+    return (text, "") if "@" in text and not re.search(r"[\s,;|]", text) else None
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:

@@ -29,14 +29,14 @@ log = logs.get(__name__)
 @shared_task(name="jobs.run_import")
 def run_import(import_id: int) -> None:
     """Import an uploaded file, unless another worker has it."""
-    run.run(import_id, state_path=current_app.extensions["carillon_config"].state_path)
+    run.run(import_id, stores=current_app.extensions["stores"])
     dispatch.ask_for_round()  # a campaign whose time had come may have waited for it
 
 
 @shared_task(name="jobs.sweep_imports")
 def sweep_imports() -> None:
     """Ring again for imports whose doorbell was lost or whose worker died; tidy up."""
-    run.tidy(current_app.extensions["carillon_config"].state_path)
+    run.tidy(current_app.extensions["stores"])
     for import_id in run.abandoned():
         ring_import(import_id)
 

@@ -26,6 +26,7 @@ from campaign_app.web import (
     static_files,
     templates,
     unconfirmed,
+    uploads,  # noqa: F401 - its pages are among those of imports
 )
 
 OPEN: tuple[Blueprint, ...] = (auth.bp,)

@@ -21,6 +21,9 @@ from campaign_app.services import people
 OWN_ACCOUNT = frozenset({"settings.index", "settings.password"})
 """Pages about the person, not the workspace: a viewer may change what is theirs."""
 
+RAW = frozenset({"upload_parts.take"})
+"""What takes a file's bytes: they are no form, whatever type a program gives them."""
+
 PAGE_BYTES = 16 * 1024**2
 """The most that a form may be; only an upload may be larger."""
 
@@ -50,6 +53,8 @@ def limit_body() -> None:
 
 def refuse_nul() -> None:
     """Refuse what PostgreSQL's text cannot hold here, once, and not at each column."""
+    if request.endpoint in RAW:
+        return
     if any("\x00" in text for _, texts in request.values.lists() for text in texts):
         raise Invalid("The text holds a character that cannot be stored (NUL). Remove it.")
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Flask, request
+from flask import Flask, current_app, request
 from werkzeug.wrappers import Response
 
 POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "connect-src 'self'{bucket}; "
     # The editor shows an author's remote pictures.
     "img-src 'self' data: blob: https: http:; font-src 'self' data:; frame-src 'self'; "
     "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
@@ -18,12 +19,18 @@ def install(app: Flask) -> None:
     app.after_request(protect)
 
 
+def _policy() -> str:
+    """The policy of our own pages, which may send files to the bucket if there is one."""
+    origin = current_app.extensions["stores"].origin
+    return POLICY.format(bucket=f" {origin}" if origin else "")
+
+
 def protect(answer: Response) -> Response:
     """Say what browsers may do with an answer."""
     headers = answer.headers
     if "Content-Security-Policy" not in headers:
         # E-mails shown in our own pages' sandboxed frames bring a policy that lets us frame them.
-        headers["Content-Security-Policy"] = POLICY
+        headers["Content-Security-Policy"] = _policy()
         headers.setdefault("X-Frame-Options", "DENY")
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "same-origin")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from campaign_app.imports.detect import Kind
 from campaign_app.imports.dialects import Dialect
 from campaign_app.imports.mapping import Column, Target
 from campaign_app.imports.preview import Preview
+from campaign_app.imports.uploads import HEAD_BYTES
 from campaign_app.lib.errors import Invalid
+from campaign_app.lib.stores import Stores
 from campaign_app.models.imports import Import
 
 Values = MultiDict[str, str]
@@ -25,9 +28,10 @@ def state_path() -> Path:
     return path
 
 
-def file_of(row: Import) -> Path:
-    """The uploaded file."""
-    return state_path() / row.storage_key
+def file_of(row: Import) -> AbstractContextManager[Path]:
+    """The uploaded file, wherever it is kept; of a long text in a bucket, its first rows."""
+    stores: Stores = current_app.extensions["stores"]
+    return stores.local_path(row.storage_key, head=HEAD_BYTES)
 
 
 def dialect_from(values: Values, row: Import) -> Dialect:
@@ -41,7 +45,8 @@ def dialect_from(values: Values, row: Import) -> Dialect:
         return saved
     chosen = Dialect.from_options({"kind": saved.kind, **_chosen(values)})
     if values.get("read_as", signature(chosen)) != signature(chosen):
-        return preview.with_header(file_of(row), chosen)
+        with file_of(row) as path:
+            return preview.with_header(path, chosen)
     return chosen
 
 
@@ -52,7 +57,8 @@ def signature(dialect: Dialect) -> str:
 
 def preview_of(row: Import, dialect: Dialect) -> Preview:
     """The file's columns; with the saved choice of what they are, where that still fits."""
-    shown = preview.preview(file_of(row), dialect)
+    with file_of(row) as path:
+        shown = preview.preview(path, dialect)
     saved = mapping.from_entries(row.mapping)
     same_reading = dialect == Dialect.from_options(row.options)
     if same_reading and [c.header for c in saved] == [c.header for c in shown.columns]:
@@ -62,8 +68,11 @@ def preview_of(row: Import, dialect: Dialect) -> Preview:
 
 def sheets_of(row: Import, dialect: Dialect) -> list[str]:
     """The sheets to choose from, also when the chosen one cannot be shown."""
+    if dialect.kind is not Kind.EXCEL:
+        return []
     try:
-        return excel.sheet_names(file_of(row)) if dialect.kind is Kind.EXCEL else []
+        with file_of(row) as path:
+            return excel.sheet_names(path)
     except Invalid:
         return [dialect.sheet]
 

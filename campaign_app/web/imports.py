@@ -15,11 +15,10 @@ from flask import (
     send_file,
     url_for,
 )
-from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response
 
 from campaign_app.extensions import db
-from campaign_app.imports import mapping, preview, uploads
+from campaign_app.imports import mapping, preview
 from campaign_app.imports.dialects import DELIMITERS, Dialect
 from campaign_app.imports.encodings import CHOICES
 from campaign_app.imports.mapping import LABELS, Column
@@ -41,22 +40,6 @@ def index() -> str:
     """Every upload and what came of it."""
     number = request.args.get("page", 1, type=int)
     return render_template("imports/index.html", page=imports.page(g.workspace, number=number))
-
-
-@bp.route("/new", methods=["GET", "POST"])
-def new() -> Answer:
-    """Upload a file; it is looked into at once, so that a wrong one is refused right here."""
-    if request.method == "GET":
-        return _upload_form()
-    file = request.files.get("file")
-    if file is None or not file.filename:
-        return _upload_form("Choose a file first.")
-    try:
-        row = _take_in(file)
-    except CarillonError as error:
-        db.session.rollback()
-        return _upload_form(error.message)
-    return redirect(url_for("imports.columns", import_id=row.id))
 
 
 @bp.route("/<int:import_id>/columns", methods=["GET", "POST"])
@@ -147,7 +130,7 @@ def discard(import_id: int) -> Response:
     """Forget an upload before it is imported."""
     key = imports.discard(g.workspace, imports.get(g.workspace, import_id))
     db.session.commit()
-    uploads.discard(state_path(), key)
+    current_app.extensions["stores"].discard(key)
     flash("The upload is discarded.", "success")
     return redirect(url_for("imports.index"))
 
@@ -161,26 +144,6 @@ def rejected(import_id: int) -> Response:
         raise NotFound("No row of this import was rejected.")
     name = f"{PurePath(row.filename).stem} - rejected rows.csv"
     return send_file(path, mimetype="text/csv", as_attachment=True, download_name=name)
-
-
-def _take_in(file: FileStorage) -> Import:
-    key, size = uploads.keep(file.stream, state_path())
-    try:
-        dialect = preview.detect(state_path() / key)
-        shown = preview.preview(state_path() / key, dialect)
-        row = imports.create(
-            g.workspace,
-            upload=imports.Upload(_plain_name(file.filename or ""), key, size),
-            options=dialect.as_options(),
-            mapping=[column.as_entry() for column in shown.columns],
-            group_ids=_chosen_groups(),
-            user=g.user,
-        )
-        db.session.commit()
-    except BaseException:  # whatever it was: no file without a row
-        uploads.discard(state_path(), key)
-        raise
-    return row
 
 
 def _choose_and_start(row: Import, dialect: Dialect, chosen: list[Column]) -> None:
@@ -205,22 +168,6 @@ def _chosen_groups() -> list[int]:
     return (
         [*chosen, import_choices.group_called(g.workspace, name, user=g.user)] if name else chosen
     )
-
-
-def _plain_name(filename: str) -> str:
-    """The file's own name, without the folders that some browsers send."""
-    return PurePath(filename.replace("\\", "/")).name[:200] or "Untitled"
-
-
-def _upload_form(error: str = "") -> Answer:
-    page = render_template(
-        "imports/new.html",
-        error=error,
-        groups=groups.standing(g.workspace),
-        chosen=request.values.getlist("group_ids", type=int),
-        max_bytes=current_app.config["MAX_CONTENT_LENGTH"],
-    )
-    return (page, 422) if error else page
 
 
 def _columns_form(

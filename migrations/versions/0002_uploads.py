@@ -37,7 +37,7 @@ def upgrade() -> None:
             "state IN ('open', 'complete', 'aborted')", name=op.f("ck_uploads_state")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_uploads")),
-        sa.UniqueConstraint("workspace_id", "id", name=op.f("uq_uploads_workspace_id")),
+        sa.UniqueConstraint("workspace_id", "id", name=op.f("uq_uploads_workspace_id_id")),
         sa.ForeignKeyConstraint(
             ["workspace_id"],
             ["workspaces.id"],

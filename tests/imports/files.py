@@ -11,6 +11,8 @@ import openpyxl
 
 from campaign_app.imports import preview
 from campaign_app.imports.readers import Row, open_rows
+from campaign_app.lib.stores import Stores, open_at
+from campaign_app.lib.tickets import TicketOffice
 
 _TYPES = (
     '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
@@ -28,6 +30,11 @@ _WORKBOOK = (
     f'<workbook {_MAIN} xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/'
     'relationships"><sheets><sheet name="List" sheetId="1" r:id="rId1"/></sheets></workbook>'
 )
+
+
+def stores(folder: Path) -> Stores:
+    """The files below a folder, as the engine reads them."""
+    return open_at(folder, TicketOffice("tests only"))
 
 
 def workbook(sheets: dict[str, list[list[Any]]]) -> bytes:

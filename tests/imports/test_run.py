@@ -48,7 +48,7 @@ def loaded(import_id: int) -> Import:
 
 
 def done(import_id: int, folder: Path) -> Import:
-    assert run.run(import_id, state_path=folder)
+    assert run.run(import_id, stores=files.stores(folder))
     return loaded(import_id)
 
 
@@ -165,7 +165,7 @@ def test_the_file_goes_when_it_is_imported_and_an_upload_that_nobody_wants_after
     )
     import_id = waiting(workspace, tmp_path, "email\na@x.com\n", storage_key="uploads/done")
     done(import_id, tmp_path)
-    run.tidy(tmp_path)
+    run.tidy(files.stores(tmp_path))
     assert [path.name for path in (tmp_path / "uploads").iterdir()] == ["young"]
 
 
@@ -178,7 +178,7 @@ def test_excel_is_imported_like_csv(workspace, tmp_path):
 
 def test_only_one_worker_gets_an_import(workspace, tmp_path):
     import_id = waiting(workspace, tmp_path, "email\na@x.com\n", state=ImportState.RUNNING)
-    assert not run.run(import_id, state_path=tmp_path)
+    assert not run.run(import_id, stores=files.stores(tmp_path))
     assert import_id not in run.abandoned()
     assert people(workspace) == {}
 

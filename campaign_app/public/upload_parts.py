@@ -1,0 +1,135 @@
+"""Where the parts of uploads are PUT when no bucket takes them: each address is its own ticket.
+
+No session, no token, no database: the ticket says which bytes of which upload may be written, and
+until when. A part goes from the socket to its place in the file, a mebibyte in memory at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import IO, cast
+
+from flask import Blueprint, Response, current_app, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from campaign_app.lib import clock
+from campaign_app.lib.errors import CarillonError, Forbidden, Invalid, NotFound, Unavailable
+from campaign_app.lib.tickets import Ticket
+
+bp = Blueprint("upload_parts", __name__)
+
+MOST_AT_ONCE = 4
+"""Parts that one process takes in at once: half its threads stay free for the pages."""
+GRACE_SECONDS = 20.0
+SLOWEST = 16 * 1024
+"""Bytes a second, over all of a part: who is slower holds a thread for nothing."""
+DRAIN_SECONDS = 2.0
+"""How long a refused part is still listened to, so that the sender hears why."""
+
+_places = threading.BoundedSemaphore(MOST_AT_ONCE)
+
+
+class Busy(Unavailable):
+    """All places are taken."""
+
+    def __init__(self) -> None:
+        super().__init__("Many files are being uploaded just now. Try again in a second.")
+
+
+class Interrupted(CarillonError):
+    """The part came too slowly, or not to its end."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+    retryable = True
+
+
+@bp.put("/parts/<text>")
+def take(text: str) -> Response:
+    """Take a part in, and answer its ETag. A part may be sent again; the last one counts."""
+    ticket = _ticket(text)
+    request.max_content_length = ticket.length
+    with _place():
+        body = cast(IO[bytes], _Body(request.stream))
+        etag = current_app.extensions["stores"].folder.receive(ticket, body)
+    return Response(status=200, headers={"ETag": etag})
+
+
+@bp.errorhandler(CarillonError)
+def refuse(error: CarillonError) -> Response:
+    """Say why, when the rest of the part has been let go by."""
+    _drain()
+    answer = jsonify(status=int(error.status), detail=error.message, retryable=error.retryable)
+    answer.status_code = error.status
+    answer.headers["Connection"] = "close"
+    if isinstance(error, Busy):
+        answer.headers["Retry-After"] = "1"
+    return answer
+
+
+@bp.errorhandler(HTTPException)
+def refuse_http(error: HTTPException) -> Response:
+    """The sender is gone, or what they send is no HTTP: nobody is there to listen."""
+    return refuse(Interrupted(error.description or "The part did not come to its end."))
+
+
+def _ticket(text: str) -> Ticket:
+    """What may be sent here, if it is what is being sent."""
+    ticket: Ticket | None = current_app.extensions["stores"].tickets.read(text)
+    if ticket is None:
+        raise NotFound("This address was not made here, or a piece of it is missing.")
+    if ticket.expires <= clock.now().timestamp():
+        raise Forbidden("This address has expired. Ask for the addresses of this upload again.")
+    if request.content_length is None:
+        raise Invalid("Say how long the part is, with the header Content-Length.")
+    if request.content_length != ticket.length:
+        raise Invalid(
+            f"Part {ticket.number} has {ticket.length:,} bytes, not {request.content_length:,}."
+        )
+    return ticket
+
+
+@contextlib.contextmanager
+def _place() -> Iterator[None]:
+    """One of the few places for parts. Raises Busy at once: waiting would hold a thread, too."""
+    if not _places.acquire(blocking=False):
+        raise Busy
+    try:
+        yield
+    finally:
+        _places.release()
+
+
+class _Body:
+    """What comes in, as long as it comes at a decent pace."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._began = time.monotonic()
+        self._bytes = 0
+
+    def read(self, size: int) -> bytes:
+        try:
+            block = self._stream.read(size)
+        except OSError as error:  # reset, or silent for a minute
+            raise Interrupted("The connection broke.") from error
+        self._bytes += len(block)
+        seconds = time.monotonic() - self._began
+        if seconds > GRACE_SECONDS and self._bytes < SLOWEST * seconds:
+            raise Interrupted("The part came too slowly. Send it again.")
+        return block
+
+
+def _drain() -> None:
+    """Let go by what is still coming: a connection that is closed on it would eat the answer."""
+    stream, until = request.environ["wsgi.input"], time.monotonic() + DRAIN_SECONDS
+    left = request.content_length or 0
+    with contextlib.suppress(OSError, ValueError):
+        while left > 0 and time.monotonic() < until:
+            block = stream.read(min(65536, left))
+            if not block:
+                return
+            left -= len(block)
