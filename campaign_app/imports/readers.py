@@ -19,6 +19,9 @@ csv.field_size_limit(limits.MAX_FIELD_CHARS)
 
 Row = list[str]
 CHUNK_CHARS = 2 * 1024 * 1024
+_BLOCK_CHARS = 256 * 1024
+_AT_ONCE = 64
+"""Rows between two looks at how much has been read: a row of a hostile file is megabytes long."""
 
 
 class Rows:
@@ -52,20 +55,20 @@ class Rows:
         Raises errors.Invalid for a file that is no table: endless lines, an open quotation mark.
         """
         chunk: list[Row] = []
-        first = self.number + 1
-        for row in self._records():
-            chunk.append(row)
+        while some := self._some(min(_AT_ONCE, size - len(chunk))):
+            chunk += some
             if len(chunk) >= size or self._fed > CHUNK_CHARS:
-                self.number += len(chunk)
-                yield first, chunk
-                chunk, first, self._fed = [], self.number + 1, 0
+                yield self._given(chunk)
+                chunk, self._fed = [], 0
         if chunk:
-            self.number += len(chunk)
-            yield first, chunk
+            yield self._given(chunk)
 
     def head(self, size: int) -> list[Row]:
         """The next `size` rows, fewer at the end of the file."""
-        rows = list(itertools.islice(self._records(), size))
+        rows: list[Row] = []
+        while len(rows) < size and (some := self._some(min(_AT_ONCE, size - len(rows)))):
+            rows += some
+            self._fed = 0
         self.number += len(rows)
         return rows
 
@@ -73,27 +76,45 @@ class Rows:
         """Let go of the file without closing it: that is for whoever opened it."""
         self._text.detach()
 
-    def _records(self) -> Iterator[Row]:
-        widest = limits.MAX_COLUMNS
+    def _given(self, chunk: list[Row]) -> tuple[int, list[Row]]:
+        first = self.number + 1
+        self.number += len(chunk)
+        return first, chunk
+
+    def _some(self, size: int) -> list[Row]:
+        """The next rows; none at the end of the file."""
         try:
-            for row in self._reader:
-                yield row if len(row) <= widest else _narrow(row)
+            rows = list(itertools.islice(self._reader, size))
         except csv.Error:
             message = limits.OPEN_QUOTE.format(row=f"{self._reader.line_num:,}")
             raise Invalid(message, field="file") from None
+        if rows and max(map(len, rows)) > limits.MAX_COLUMNS:
+            return [_narrow(row) for row in rows]
+        return rows
 
     def _lines(self, text: io.TextIOWrapper) -> Iterator[str]:
         """The lines, without a byte order mark and without NULs, which PostgreSQL cannot hold."""
-        line = text.readline(limits.MAX_LINE_CHARS).removeprefix("\ufeff")
-        if line.lower().startswith("sep=") and len(line.strip()) <= 5:
-            line = text.readline(limits.MAX_LINE_CHARS)  # Excel's own hint, and hidden by it
-        while line:
-            self._fed += len(line)
-            if len(line) == limits.MAX_LINE_CHARS or self._fed > limits.MAX_RECORD_CHARS:
-                row = f"{self._reader.line_num + 1:,}"
-                raise Invalid(limits.LINE_TOO_LONG.format(row=row), field="file")
-            yield line.replace("\0", "") if "\0" in line else line
-            line = text.readline(limits.MAX_LINE_CHARS)
+        first = text.readline(limits.MAX_LINE_CHARS).removeprefix("\ufeff")
+        if first.lower().startswith("sep=") and len(first.strip()) <= 5:
+            first = ""  # Excel's own hint, and hidden by it
+        rest = first
+        while block := text.read(_BLOCK_CHARS):
+            self._fed += len(block)
+            whole, rest = _cut(rest + block)
+            yield from io.StringIO(whole.replace("\0", ""), newline="")
+            self._refuse_bombs(len(rest))
+        yield from io.StringIO(rest.replace("\0", ""), newline="")
+
+    def _refuse_bombs(self, begun: int) -> None:
+        if begun >= limits.MAX_LINE_CHARS or self._fed > limits.MAX_RECORD_CHARS:
+            row = f"{self._reader.line_num + 1:,}"
+            raise Invalid(limits.LINE_TOO_LONG.format(row=row), field="file")
+
+
+def _cut(text: str) -> tuple[str, str]:
+    """Whole lines, and what begins after them; a CR at the end may have its LF in the next block."""
+    end = max(text.rfind("\n"), text.rfind("\r", 0, -1)) + 1
+    return text[:end], text[end:]
 
 
 def _narrow(row: Row) -> Row:
