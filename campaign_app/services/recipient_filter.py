@@ -1,6 +1,7 @@
-"""Who is meant by "everybody that matches": a search, a status, a group, or all three.
+"""Who is meant by "everybody that matches": a search, a status, a group, a tag, or all of them.
 
-Searches are by prefix, of the address or of the name, so that an index answers them.
+A search finds the beginnings of addresses and names by their indexes, at once, and whole words of
+everything that is known of somebody by the index of words, which the background fills.
 """
 
 from __future__ import annotations
@@ -12,19 +13,22 @@ from hashlib import blake2b
 from typing import Any
 
 from redis.exceptions import RedisError
-from sqlalchemy import ColumnElement, Select, UnaryExpression, and_, func, or_, select, union
+from sqlalchemy import ColumnElement, Select, UnaryExpression, and_, func, select, union
 from sqlalchemy.sql.operators import custom_op
 
 from campaign_app.extensions import db, redis
 from campaign_app.lib.like import starting_with
 from campaign_app.lib.tenancy import HasId
+from campaign_app.models.recipient_words import RecipientWords
 from campaign_app.models.recipients import GroupMember, Recipient, RecipientStatus
+from campaign_app.services import recipient_index, tallies
 
 EXACT_UP_TO = 10_000
-"""Rows counted for every view; a longer list's count is kept for COUNT_SECONDS in Redis."""
-COUNT_SECONDS = 30
+"""Rows counted at once for a combination of filters; more are counted when somebody waits for it."""
+COUNT_SECONDS = 60
+"""How long such a long count is kept in Redis; a change by hand ends it at once."""
 SEARCH_UP_TO = 1_000
-"""What a search shows of the addresses that begin with it, and of the names."""
+"""What a search shows of those whose address, name or words match, each."""
 
 FOLDED_NAME = func.lower(Recipient.name)
 IN_NAME_ORDER: UnaryExpression[str] = UnaryExpression(FOLDED_NAME, modifier=custom_op("USING ~<~"))
@@ -38,16 +42,17 @@ class Filter:
     search: str = ""
     status: RecipientStatus | None = None
     group_id: int | None = None
+    tag: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """The same as plain values, to travel in a task."""
+        """The same as plain values, to travel in a row or a task."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Filter:
         """Rebuild what `as_json` gave."""
         status = values["status"]
-        return cls(values["search"], status and RecipientStatus(status), values["group_id"])
+        return cls(**{**values, "status": status and RecipientStatus(status)})
 
 
 EVERYBODY = Filter()
@@ -64,35 +69,57 @@ class Count:
 def matching(workspace: HasId, chosen: Filter) -> Select[int]:
     """The ids of all who match, ready for an order and a limit."""
     query = _listed(workspace, chosen)
-    return query.where(or_(*_begins(chosen.search))) if chosen.search else query
+    if not chosen.search:
+        return query
+    halves = [half.subquery() for half in _halves(workspace, chosen)]
+    every = union(*(select(half.c.id) for half in halves)).subquery()
+    return query.where(Recipient.id.in_(select(every.c.id)))
 
 
 def found(workspace: HasId, chosen: Filter) -> Sequence[int]:
-    """The ids that a search shows, newest first: at most twice SEARCH_UP_TO and two.
+    """The ids that a search shows, newest first: SEARCH_UP_TO and one of each kind at most.
 
-    Each half of a search reads one index in its order: an OR would read the whole table.
+    Each kind reads one index in its order: an OR would read the whole table.
     """
-    by_address, by_name = _begins(chosen.search)
-    halves = [
-        _listed(workspace, chosen).where(by_address).order_by(Recipient.email),
-        _listed(workspace, chosen).where(by_name).order_by(IN_NAME_ORDER),
+    orders = (Recipient.email, IN_NAME_ORDER, Recipient.id.desc())
+    kinds = [
+        half.order_by(order).limit(SEARCH_UP_TO + 1).subquery()
+        for half, order in zip(_halves(workspace, chosen), orders, strict=False)
     ]
-    both = union(*(select(half.limit(SEARCH_UP_TO + 1).subquery()) for half in halves)).subquery()
-    return db.session.scalars(select(both.c.id).order_by(both.c.id.desc())).all()
+    every = union(*(select(kind.c.id) for kind in kinds)).subquery()
+    return db.session.scalars(select(every.c.id).order_by(every.c.id.desc())).all()
 
 
 def count(workspace: HasId, chosen: Filter) -> Count:
-    """How many match: exact up to EXACT_UP_TO, and beyond for the whole list, a status, a group.
+    """How many match, within a page's time: exact, or else more than EXACT_UP_TO.
 
-    A long list is counted at most once in COUNT_SECONDS.
+    Exact at any size for the whole list, a status or a group, and for what has been counted to the
+    end a moment ago.
     """
-    few = _listed(workspace, chosen).limit(EXACT_UP_TO + 1).subquery()
+    known = _tallied(workspace, chosen)
+    if known is None:
+        known = _kept(workspace, chosen)
+    if known is not None:
+        return Count(known)
+    few = matching(workspace, chosen).limit(EXACT_UP_TO + 1).subquery()
     number = db.session.scalar(select(func.count()).select_from(few)) or 0
-    if number <= EXACT_UP_TO:
-        return Count(number)
-    if chosen.status and chosen.group_id:  # a join of two long lists takes a second
-        return Count(EXACT_UP_TO, exact=False)
-    return Count(_long_count(workspace, chosen))
+    return Count(min(number, EXACT_UP_TO), exact=number <= EXACT_UP_TO)
+
+
+def count_to_the_end(workspace: HasId, chosen: Filter) -> int:
+    """How many match, exactly; two long lists take a second, so the answer is kept a while."""
+    known = _tallied(workspace, chosen)
+    if known is None:
+        known = _kept(workspace, chosen)
+    if known is not None:
+        return known
+    every = matching(workspace, chosen).subquery()
+    number = db.session.scalar(select(func.count()).select_from(every)) or 0
+    try:
+        redis.client.set(_count_key(workspace, chosen), number, ex=COUNT_SECONDS)
+    except RedisError:
+        return number  # it will be counted again
+    return number
 
 
 def forget_counts(workspace: HasId) -> None:
@@ -107,6 +134,8 @@ def _listed(workspace: HasId, chosen: Filter) -> Select[int]:
     query = select(Recipient.id).where(Recipient.workspace_id == workspace.id)
     if chosen.status:
         query = query.where(Recipient.status == chosen.status)
+    if chosen.tag:  # the second condition lets the index answer, which leaves out the untagged
+        query = query.where(Recipient.tags.contains([chosen.tag]), Recipient.tags != [])
     if chosen.group_id:
         query = query.join(GroupMember, _in_group(workspace, chosen.group_id))
     return query
@@ -120,34 +149,41 @@ def _in_group(workspace: HasId, group_id: int) -> ColumnElement[bool]:
     )
 
 
-def _begins(search: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """The address begins with it; the name does."""
-    pattern = starting_with(search)
-    return Recipient.email.like(pattern.lower()), FOLDED_NAME.like(func.lower(pattern))
-
-
-def _long_count(workspace: HasId, chosen: Filter) -> int:
-    try:
-        key = _count_key(workspace, chosen)
-        known = redis.client.get(key)
-        if known is not None:
-            return int(known)
-        number = _counted(workspace, chosen)
-        redis.client.set(key, number, ex=COUNT_SECONDS)
-    except RedisError:
-        return _counted(workspace, chosen)
-    return number
-
-
-def _counted(workspace: HasId, chosen: Filter) -> int:
-    query = select(func.count(Recipient.id)).where(Recipient.workspace_id == workspace.id)
-    if chosen.status:
-        query = query.where(Recipient.status == chosen.status)
-    if chosen.group_id:
-        query = select(func.count()).where(
-            GroupMember.workspace_id == workspace.id, GroupMember.group_id == chosen.group_id
+def _halves(workspace: HasId, chosen: Filter) -> list[Select[int]]:
+    """Those whose address begins with the search, whose name does, and who have its words."""
+    pattern = starting_with(chosen.search)
+    by_prefix = [
+        _listed(workspace, chosen).where(condition)
+        for condition in (
+            Recipient.email.like(pattern.lower()),
+            FOLDED_NAME.like(func.lower(pattern)),
         )
-    return db.session.scalar(query) or 0
+    ]
+    words = recipient_index.holds(workspace, chosen.search)
+    if words is None:
+        return by_prefix
+    whose = and_(
+        RecipientWords.workspace_id == workspace.id, RecipientWords.recipient_id == Recipient.id
+    )
+    return [*by_prefix, _listed(workspace, chosen).join(RecipientWords, whose).where(words)]
+
+
+def _tallied(workspace: HasId, chosen: Filter) -> int | None:
+    """The count that is kept for the whole list, one status or one group."""
+    if chosen == Filter(status=chosen.status):
+        statuses = tallies.by_status(workspace)
+        return statuses[chosen.status] if chosen.status else sum(statuses.values())
+    if chosen == Filter(group_id=chosen.group_id):
+        return tallies.of_group(workspace, chosen.group_id or 0)
+    return None
+
+
+def _kept(workspace: HasId, chosen: Filter) -> int | None:
+    try:
+        known = redis.client.get(_count_key(workspace, chosen))
+    except RedisError:
+        return None
+    return None if known is None else int(known)
 
 
 def _count_key(workspace: HasId, chosen: Filter) -> str:
