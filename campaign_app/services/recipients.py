@@ -47,15 +47,16 @@ def add(
     email: str,
     name: str = "",
     pairs: Sequence[tuple[str, str]] = (),
+    source: str = "page",
     user: User,
 ) -> Recipient:
-    """Put somebody on the list, subscribed; `pairs` are their attributes.
+    """Put somebody on the list, subscribed; `pairs` are their attributes, `source` the door.
 
     Raises AlreadyThereError, or Invalid.
     """
     normal = address.normalise(email)
-    name, checked = _name(name), attributes.checked(pairs)
-    why = Why(f"Added by {user.name}", "page", user)
+    name, checked = plain_name(name), attributes.checked(pairs)
+    why = Why(f"Added by {user.name}", source, user)
     ids = ensure(workspace, {normal: name}, why=why)
     if not ids:
         raise AlreadyThereError(_with_address(workspace, normal) or Recipient(email=normal))
@@ -95,7 +96,7 @@ def edit(workspace: HasId, recipient: Recipient, *, email: str, name: str, user:
     The former address of somebody who is not mailed is suppressed: an old file must not bring it
     back.
     """
-    normal, name = address.normalise(email), _name(name)
+    normal, name = address.normalise(email), plain_name(name)
     former, recipient.name, recipient.updated_at = recipient.email, name, clock.now()
     if normal == former:
         return
@@ -183,7 +184,8 @@ def _with_address(workspace: HasId, normal: str) -> Recipient | None:
     ).one_or_none()
 
 
-def _name(name: str) -> str:
+def plain_name(name: str) -> str:
+    """The name without idle spaces. Raises Invalid, with field "name", for one that is too long."""
     plain = " ".join(name.split())
     if len(plain) > MAX_NAME:
         raise Invalid(f"A name can have {MAX_NAME} characters.", field="name")
