@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 from campaign_app.api.shapes import Body, Emails, Id, Moment, OptionalText, Out, Paging, Text
 from campaign_app.lib.tenancy import HasId
 from campaign_app.models.campaigns import Campaign, CampaignStatus
-from campaign_app.services import audience, campaigns, contents, direct_recipients
+from campaign_app.services import audience, audience_choice, campaigns, contents, direct_recipients
 from campaign_app.services.campaigns import Draft
 from campaign_app.services.contents import Content
 from campaign_app.services.group_filling import AT_ONCE
@@ -20,11 +20,15 @@ from campaign_app.services.pace import MAX_RATE
 SUBJECT = "May hold Liquid: `Hello {{ first_name }}`."
 HTML = "The e-mail; may hold Liquid. What could do harm is taken out."
 CONTENT = ("subject", "html", "text")
-WRITTEN = ("name", "sender_id", "group_ids", "tpm")
+WRITTEN = ("name", "sender_id", "one_per_mailbox", "tpm")
+CHOSEN = ("group_ids", "segment_ids", "exclude_group_ids", "exclude_segment_ids")
 
 
 def _or_none_of_them(given: list[Any] | None) -> list[Any]:
     return given or []
+
+
+Ids = Annotated[list[Id] | None, AfterValidator(_or_none_of_them)]
 
 
 class CampaignChanges(Body):
@@ -37,8 +41,14 @@ class CampaignChanges(Body):
         "", max_length=contents.MAX_BODY, description="The text version; made from `html` if empty."
     )
     sender_id: Id = 0
-    group_ids: Annotated[list[Id] | None, AfterValidator(_or_none_of_them)] = Field(
-        [], description="The groups it goes to."
+    group_ids: Ids = Field([], description="The groups it goes to.")
+    segment_ids: Ids = Field([], description="The segments it goes to.")
+    exclude_group_ids: Ids = Field([], description="Who is in one of these groups is left out.")
+    exclude_segment_ids: Ids = Field([], description="Who is in one of these segments is left out.")
+    one_per_mailbox: bool = Field(
+        default=True,
+        description="Mail only the oldest of several spellings of one mailbox, such as "
+        "`a.na@gmail.com` and `ana@gmail.com`; the others count as duplicates.",
     )
     recipient_emails: Annotated[Emails | None, AfterValidator(_or_none_of_them)] = Field(
         [],
@@ -60,14 +70,15 @@ class CampaignChanges(Body):
     def applied(self, draft: Draft) -> Draft:
         """The draft with what was given."""
         content = replace(draft.content, **self._given(CONTENT))
-        return replace(draft, content=content, **self._given(WRITTEN))
+        choice = replace(draft.choice, **self._given(CHOSEN))
+        return replace(draft, content=content, choice=choice, **self._given(WRITTEN))
 
     def _given(self, names: tuple[str, ...]) -> dict[str, Any]:
         return {name: getattr(self, name) for name in names if name in self.model_fields_set}
 
 
 class NewCampaign(CampaignChanges):
-    """A campaign: one e-mail to everybody in its groups and in `recipient_emails`."""
+    """A campaign: one e-mail to everybody in its groups, its segments and `recipient_emails`."""
 
     name: Text = Field(min_length=1, max_length=campaigns.MAX_NAME)
     subject: Text = Field(max_length=contents.MAX_SUBJECT, description=SUBJECT)
@@ -113,6 +124,10 @@ class CampaignOut(CampaignRow):
     html: str
     text: str
     group_ids: list[int]
+    segment_ids: list[int]
+    exclude_group_ids: list[int]
+    exclude_segment_ids: list[int]
+    one_per_mailbox: bool
     direct_recipients: int = Field(description="How many `recipient_emails` and uploads it has.")
     adding_recipients: bool = Field(description="Whether some of them are still being added.")
 
@@ -123,7 +138,8 @@ class CampaignOut(CampaignRow):
             **cls._values(campaign, CampaignRow),
             html=campaign.html,
             text=campaign.text,
-            group_ids=audience.chosen_groups(workspace, campaign),
+            **asdict(audience_choice.of(workspace, campaign)),
+            one_per_mailbox=campaign.one_per_mailbox,
             direct_recipients=audience.count_direct(workspace, campaign),
             adding_recipients=direct_recipients.is_filling(workspace, campaign),
         )

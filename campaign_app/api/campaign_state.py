@@ -14,7 +14,11 @@ from campaign_app.services.progress import Counts
 class LeftOut(Out):
     """Who was chosen and is not mailed: outside `total`."""
 
-    duplicate: int = Field(description="In several of the groups: mailed once.")
+    duplicate: int = Field(
+        description="In several of the groups and segments, or another spelling of a mailbox that "
+        "is mailed: mailed once."
+    )
+    excluded: int = Field(description="In a group or a segment that is left out.")
     unsubscribed: int
     suppressed: int
 
@@ -46,20 +50,24 @@ class CampaignState(Out):
         if campaign.planned_at is None and campaign.status in (*EDITABLE, *LIVE):
             found = audience.preview(workspace, campaign)
             counts = Counts(total=found.total, pending=found.total)
-            left_out = (found.duplicates, found.unsubscribed, found.suppressed)
+            left_out = LeftOut(
+                duplicate=found.duplicates,
+                excluded=found.excluded,
+                unsubscribed=found.unsubscribed,
+                suppressed=found.suppressed,
+            )
         else:
             counts = progress.counts(workspace, [campaign])[campaign.id]
-            left_out = (
-                campaign.left_out_duplicate,
-                campaign.left_out_unsubscribed,
-                campaign.left_out_suppressed,
+            left_out = LeftOut(
+                duplicate=campaign.left_out_duplicate,
+                excluded=campaign.left_out_excluded,
+                unsubscribed=campaign.left_out_unsubscribed,
+                suppressed=campaign.left_out_suppressed,
             )
         return cls(
             status=campaign.status,
             **counts.as_dict(),
-            left_out=LeftOut(
-                duplicate=left_out[0], unsubscribed=left_out[1], suppressed=left_out[2]
-            ),
+            left_out=left_out,
             rate_limit=campaign.tpm,
             eta_seconds=progress.eta_seconds(campaign, counts),
             waiting_for=_waiting_for(workspace, campaign, counts) or None,

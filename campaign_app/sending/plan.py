@@ -50,7 +50,8 @@ _PLANNED = text(
     """
     UPDATE campaigns
     SET planned_at = now(), total = :total, left_out_duplicate = :duplicate,
-        left_out_unsubscribed = :unsubscribed, left_out_suppressed = :suppressed
+        left_out_unsubscribed = :unsubscribed, left_out_suppressed = :suppressed,
+        left_out_excluded = :excluded, left_out_spellings = :spellings
     WHERE id = :campaign AND planned_at IS NULL AND status IN ('sending', 'paused')
     RETURNING id
     """
@@ -118,6 +119,8 @@ def _fill(campaign: Campaign) -> int | None:
             "duplicate": left_out.duplicates,
             "unsubscribed": left_out.unsubscribed,
             "suppressed": left_out.suppressed,
+            "excluded": left_out.excluded,
+            "spellings": left_out.spellings,
         },
     )
     return None if won is None else total

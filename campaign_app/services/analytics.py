@@ -37,6 +37,8 @@ _WITHOUT_TEXTS = load_only(
     Campaign.paused_by,
     Campaign.total,
     Campaign.left_out_duplicate,
+    Campaign.left_out_spellings,
+    Campaign.left_out_excluded,
     Campaign.left_out_unsubscribed,
     Campaign.left_out_suppressed,
     Campaign.final_counts,

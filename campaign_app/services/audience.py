@@ -1,4 +1,5 @@
-"""Who gets a campaign: the union of the chosen groups and the campaign's own hidden group.
+"""Who gets a campaign: who is in the chosen groups and segments and in the campaign's own group,
+less who is excluded.
 
 Two readings of one rule: `members` names everybody who is mailed, `preview` counts them, and
 whoever is left out, without touching a row per recipient where it can be avoided.
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, delete, exists, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Select, delete, false, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from campaign_app.extensions import db
@@ -17,16 +18,16 @@ from campaign_app.lib import address, like
 from campaign_app.lib.arrays import any_text
 from campaign_app.lib.errors import Invalid
 from campaign_app.lib.tenancy import HasId, owned_by
-from campaign_app.models.campaigns import Campaign, CampaignGroup
+from campaign_app.models.campaigns import Campaign
 from campaign_app.models.people import User
 from campaign_app.models.recipients import (
     Group,
     GroupMember,
     Recipient,
     RecipientStatus,
-    Suppression,
 )
-from campaign_app.services import group_filling
+from campaign_app.services import audience_choice, audience_parts, group_filling
+from campaign_app.services.audience_parts import Parts, People, of_groups
 from campaign_app.services.consent import Why
 
 OPTED_OUT = (RecipientStatus.UNSUBSCRIBED, RecipientStatus.COMPLAINED)
@@ -34,94 +35,70 @@ OPTED_OUT = (RecipientStatus.UNSUBSCRIBED, RecipientStatus.COMPLAINED)
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """selected − duplicates − unsubscribed − suppressed = total, as of now."""
+    """selected − duplicates − excluded − unsubscribed − suppressed = total, as of now."""
 
     selected: int = 0
     duplicates: int = 0
+    """In several of the groups and segments, or another spelling of somebody's mailbox."""
+    excluded: int = 0
     unsubscribed: int = 0
     """Opted out or complained."""
     suppressed: int = 0
     """Bounced, or on the suppression list."""
+    spellings: int = 0
+    """Those of the duplicates that are another spelling of a mailbox which is mailed."""
 
     @property
     def total(self) -> int:
         """How many will get it."""
-        return self.selected - self.duplicates - self.unsubscribed - self.suppressed
+        out = self.duplicates + self.excluded + self.unsubscribed + self.suppressed
+        return self.selected - out
 
 
 def preview(workspace: HasId, campaign: Campaign) -> Audience:
     """The audience in numbers. One statement; the exceptions are counted from their own indexes."""
-    groups = group_ids(workspace, campaign)
-    if not groups:
+    parts = audience_parts.of(workspace, campaign)
+    if not parts.chosen:
         return Audience()
-    places = _places(workspace, groups)
-    selected = select(func.count()).select_from(places.subquery()).scalar_subquery()
+    places = parts.chosen.places()
     row = db.session.execute(
         select(
-            selected.label("selected"),
-            _different(places, groups).label("different"),
-            _counted(workspace, groups, Recipient.status.in_(OPTED_OUT)).label("unsubscribed"),
-            _suppressed(workspace, groups).label("suppressed"),
+            _counted(places).label("selected"),
+            _different(parts.chosen).label("different"),
+            _excluded(parts).label("excluded"),
+            _found(parts, Recipient.status.in_(OPTED_OUT)).label("unsubscribed"),
+            _suppressed(parts).label("suppressed"),
+            _spellings(parts).label("spellings"),
         )
     ).one()
-    duplicates = row.selected - row.different if len(groups) > 1 else 0
-    return Audience(row.selected, duplicates, row.unsubscribed, row.suppressed)
+    twice = row.selected - row.different if parts.chosen.parts > 1 else 0
+    return Audience(
+        selected=row.selected,
+        duplicates=twice + row.spellings,
+        excluded=row.excluded,
+        unsubscribed=row.unsubscribed,
+        suppressed=row.suppressed,
+        spellings=row.spellings,
+    )
 
 
 def members(workspace: HasId, campaign: Campaign) -> Select[int, str]:
     """Id and address of everybody who would be mailed now, each once, in no order."""
-    return select(Recipient.id, Recipient.email).where(
-        Recipient.workspace_id == workspace.id,
-        Recipient.status == RecipientStatus.SUBSCRIBED,
-        Recipient.id.in_(_places(workspace, group_ids(workspace, campaign))),
-        ~_is_suppressed(workspace),
-    )
+    parts = audience_parts.of(workspace, campaign)
+    query = select(Recipient.id, Recipient.email).where(Recipient.workspace_id == workspace.id)
+    if not parts.chosen:
+        return query.where(false())
+    return query.where(parts.chosen.among(), *parts.mailable(), parts.first_spelling())
 
 
 def is_empty(workspace: HasId, campaign: Campaign) -> bool:
     """Whether nobody would get it; stops at the first who would."""
-    return db.session.execute(members(workspace, campaign).limit(1)).first() is None
-
-
-def group_ids(workspace: HasId, campaign: Campaign) -> list[int]:
-    """The chosen groups and the campaign's own."""
-    chosen = chosen_groups(workspace, campaign)
-    return [*chosen, campaign.own_group_id] if campaign.own_group_id else chosen
-
-
-def chosen_groups(workspace: HasId, campaign: Campaign) -> list[int]:
-    """The ids of the groups a person chose."""
-    return list(
-        db.session.scalars(
-            select(CampaignGroup.group_id)
-            .where(
-                CampaignGroup.workspace_id == workspace.id,
-                CampaignGroup.campaign_id == campaign.id,
-            )
-            .order_by(CampaignGroup.group_id)
-        )
+    parts = audience_parts.of(workspace, campaign)
+    # Of several spellings one is mailed: none needs to be looked for.
+    somebody = select(Recipient.id).where(
+        Recipient.workspace_id == workspace.id, parts.chosen.one_of(), *parts.mailable()
     )
-
-
-def choose_groups(workspace: HasId, campaign: Campaign, ids: Collection[int]) -> None:
-    """Make these the chosen groups. Raises Invalid when one of them is not the workspace's."""
-    own = db.session.scalars(
-        select(Group.id).where(Group.workspace_id == workspace.id, Group.id.in_(ids), ~Group.hidden)
-    ).all()
-    if len(own) < len(set(ids)):
-        raise Invalid(
-            "One of these groups does not exist in this workspace. Choose again.", field="group_ids"
-        )
-    db.session.execute(
-        delete(CampaignGroup).where(
-            CampaignGroup.workspace_id == workspace.id, CampaignGroup.campaign_id == campaign.id
-        )
-    )
-    db.session.add_all(
-        CampaignGroup(workspace_id=workspace.id, campaign_id=campaign.id, group_id=group)
-        for group in own
-    )
-    db.session.flush()
+    return db.session.execute(somebody.limit(1)).first() is None
 
 
 def own_group(workspace: HasId, campaign: Campaign) -> int:
@@ -140,7 +117,7 @@ def direct(workspace: HasId, campaign: Campaign, *, limit: int) -> Sequence[str]
     return db.session.scalars(
         select(Recipient.email)
         .where(Recipient.workspace_id == workspace.id)
-        .where(Recipient.id.in_(_places(workspace, [campaign.own_group_id or 0])))
+        .where(Recipient.id.in_(of_groups(workspace, [campaign.own_group_id or 0])))
         .order_by(Recipient.email)
         .limit(limit)
     ).all()
@@ -148,7 +125,7 @@ def direct(workspace: HasId, campaign: Campaign, *, limit: int) -> Sequence[str]
 
 def count_direct(workspace: HasId, campaign: Campaign) -> int:
     """How many are in the campaign's own group."""
-    own = _places(workspace, [campaign.own_group_id or 0])
+    own = of_groups(workspace, [campaign.own_group_id or 0])
     return db.session.scalar(select(func.count()).select_from(own.subquery())) or 0
 
 
@@ -197,20 +174,20 @@ def remove_direct(workspace: HasId, campaign: Campaign, emails: Collection[str])
 
 def find(workspace: HasId, campaign: Campaign, search: str, *, limit: int = 8) -> list[Recipient]:
     """Some of the audience whose address begins with `search`, to look over their shoulders."""
-    groups = group_ids(workspace, campaign)
-    chosen = owned_by(workspace, Recipient).where(
-        Recipient.status == RecipientStatus.SUBSCRIBED, _among(workspace, groups)
+    parts = audience_parts.of(workspace, campaign)
+    mailed = owned_by(workspace, Recipient).where(
+        Recipient.status == RecipientStatus.SUBSCRIBED, parts.chosen.one_of(), *parts.kept()
     )
     if search:
-        chosen = chosen.where(Recipient.email.like(like.starting_with(search.strip().lower())))
-    return list(db.session.scalars(chosen.order_by(Recipient.email).limit(limit)))
+        mailed = mailed.where(Recipient.email.like(like.starting_with(search.strip().lower())))
+    return list(db.session.scalars(mailed.order_by(Recipient.email).limit(limit)))
 
 
 def copy_to(workspace: HasId, campaign: Campaign, copy: Campaign) -> None:
     """Give `copy` the same audience."""
-    choose_groups(workspace, copy, chosen_groups(workspace, campaign))
+    audience_choice.save(workspace, copy, audience_choice.of(workspace, campaign))
     if campaign.own_group_id:
-        people = _places(workspace, [campaign.own_group_id]).subquery()
+        people = of_groups(workspace, [campaign.own_group_id]).subquery()
         group = own_group(workspace, copy)
         group_filling.copy_waiting(workspace, campaign.own_group_id, to=group)
         _join(select(literal(workspace.id), literal(group), people.c.recipient_id))
@@ -226,56 +203,51 @@ def normalised(emails: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(email for email, _ in results))
 
 
-def _places(workspace: HasId, groups: Sequence[int]) -> Select[int]:
-    return select(GroupMember.recipient_id).where(
-        GroupMember.workspace_id == workspace.id, GroupMember.group_id.in_(groups)
-    )
-
-
-def _different(places: Select[int], groups: Sequence[int]) -> ColumnElement[int]:
-    """How many people hold these places; not asked within one group, where nobody is twice."""
-    if len(groups) == 1:
-        return literal(0)
-    return select(func.count()).select_from(places.distinct().subquery()).scalar_subquery()
-
-
 def _join(rows: Select[int, int, int]) -> None:
     columns = ["workspace_id", "group_id", "recipient_id"]
     db.session.execute(insert(GroupMember).from_select(columns, rows).on_conflict_do_nothing())
 
 
-def _is_suppressed(workspace: HasId) -> ColumnElement[bool]:
-    return exists().where(
-        Suppression.workspace_id == workspace.id, Suppression.email == Recipient.email
+def _counted(ids: Select[int]) -> ColumnElement[int]:
+    return select(func.count()).select_from(ids.subquery()).scalar_subquery()
+
+
+def _different(chosen: People) -> ColumnElement[int]:
+    """How many people are chosen; not asked where nobody can be chosen twice."""
+    return _counted(chosen.places().distinct()) if chosen.parts > 1 else literal(0)
+
+
+def _found(parts: Parts, *which: ColumnElement[bool]) -> ColumnElement[int]:
+    """How many of those chosen and not excluded fulfil a condition that few fulfil."""
+    return _counted(_among(parts).where(*which))
+
+
+def _among(parts: Parts) -> Select[int]:
+    return select(Recipient.id).where(
+        Recipient.workspace_id == parts.workspace.id, parts.chosen.one_of(), *parts.kept()
     )
 
 
-def _among(workspace: HasId, groups: Sequence[int]) -> ColumnElement[bool]:
-    return exists().where(
-        GroupMember.workspace_id == workspace.id,
-        GroupMember.group_id.in_(groups),
-        GroupMember.recipient_id == Recipient.id,
+def _excluded(parts: Parts) -> ColumnElement[int]:
+    if not parts.excluded:
+        return literal(0)
+    return _counted(
+        select(Recipient.id).where(
+            Recipient.workspace_id == parts.workspace.id,
+            parts.chosen.among(),
+            parts.excluded.among(),
+        )
     )
 
 
-def _counted(
-    workspace: HasId, groups: Sequence[int], which: ColumnElement[bool]
-) -> ColumnElement[int]:
-    return (
-        select(func.count())
-        .select_from(Recipient)
-        .where(Recipient.workspace_id == workspace.id, which, _among(workspace, groups))
-        .scalar_subquery()
-    )
+def _suppressed(parts: Parts) -> ColumnElement[int]:
+    subscribed = Recipient.status == RecipientStatus.SUBSCRIBED
+    found = _found(parts, Recipient.status == RecipientStatus.BOUNCED)
+    found += _found(parts, subscribed, audience_parts.listed(parts.workspace))
+    if parts.has_erased:
+        found += _found(parts, subscribed, audience_parts.erased(parts.workspace))
+    return found
 
 
-def _suppressed(workspace: HasId, groups: Sequence[int]) -> ColumnElement[int]:
-    among = _among(workspace, groups)
-    bounced = owned_by(workspace, Recipient).with_only_columns(Recipient.id)
-    listed = (
-        bounced.join(Suppression, Suppression.email == Recipient.email)
-        .where(Suppression.workspace_id == workspace.id)
-        .where(Recipient.status == RecipientStatus.SUBSCRIBED, among)
-    )
-    both = union_all(bounced.where(Recipient.status == RecipientStatus.BOUNCED, among), listed)
-    return select(func.count()).select_from(both.subquery()).scalar_subquery()
+def _spellings(parts: Parts) -> ColumnElement[int]:
+    return _counted(parts.later_spellings()) if parts.one_per_mailbox else literal(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from campaign_app.lib import zones
 from campaign_app.lib.tenancy import HasId
 from campaign_app.models.campaigns import EDITABLE, Campaign
-from campaign_app.services import audience, transitions
+from campaign_app.services import audience_choice, transitions
 from campaign_app.services.campaigns import Draft
 from campaign_app.services.contents import Content
 
@@ -16,7 +16,8 @@ def of(workspace: HasId, campaign: Campaign) -> Draft:
         name=campaign.name,
         content=Content(campaign.subject, campaign.html, campaign.text),
         sender_id=campaign.sender_id,
-        group_ids=audience.chosen_groups(workspace, campaign),
+        choice=audience_choice.of(workspace, campaign),
+        one_per_mailbox=campaign.one_per_mailbox,
         tpm=campaign.tpm,
     )
 

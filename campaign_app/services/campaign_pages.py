@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, select, union_all
 from sqlalchemy.orm import defer
 
 from campaign_app.extensions import db
@@ -14,6 +14,7 @@ from campaign_app.lib.paging import Page
 from campaign_app.lib.tenancy import HasId, owned_by
 from campaign_app.models.campaigns import Campaign, CampaignGroup, CampaignStatus
 from campaign_app.models.recipients import Group
+from campaign_app.models.segments import CampaignSegment, Segment
 from campaign_app.models.senders import Sender
 from campaign_app.models.tracking import Engagement
 from campaign_app.services import live_counts, progress
@@ -129,17 +130,29 @@ def _opened(workspace: HasId, ids: Sequence[int]) -> dict[int, int]:
 
 
 def _groups(workspace: HasId, ids: Sequence[int]) -> dict[int, list[str]]:
-    rows = db.session.execute(
+    """The names of the groups and segments that each goes to."""
+    groups = (
         select(CampaignGroup.campaign_id, Group.name)
         .join(Group, Group.id == CampaignGroup.group_id)
         .where(
             CampaignGroup.workspace_id == workspace.id,
             Group.workspace_id == workspace.id,
             CampaignGroup.campaign_id.in_(ids),
+            ~CampaignGroup.excluded,
         )
-        .order_by(func.lower(Group.name))
     )
+    segments = (
+        select(CampaignSegment.campaign_id, Segment.name)
+        .join(Segment, Segment.id == CampaignSegment.segment_id)
+        .where(
+            CampaignSegment.workspace_id == workspace.id,
+            Segment.workspace_id == workspace.id,
+            CampaignSegment.campaign_id.in_(ids),
+            ~CampaignSegment.excluded,
+        )
+    )
+    both = union_all(groups, segments).subquery()
     names: dict[int, list[str]] = {}
-    for row in rows:
+    for row in db.session.execute(select(both).order_by(func.lower(both.c.name))):
         names.setdefault(row.campaign_id, []).append(row.name)
     return names

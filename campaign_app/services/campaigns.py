@@ -23,6 +23,7 @@ from campaign_app.models.recipients import Group
 from campaign_app.models.senders import Sender
 from campaign_app.services import (
     audience,
+    audience_choice,
     audit,
     contents,
     pace,
@@ -31,6 +32,7 @@ from campaign_app.services import (
     transitions,
 )
 from campaign_app.services import schedule as wall_clock
+from campaign_app.services.audience_choice import Choice
 from campaign_app.services.contents import Content
 from campaign_app.services.readiness import Finding
 from campaign_app.services.schedule import Moment
@@ -46,7 +48,8 @@ class Draft:
     name: str
     content: Content = field(default_factory=Content)
     sender_id: int | None = None
-    group_ids: Collection[int] = ()
+    choice: Choice = field(default_factory=Choice)
+    one_per_mailbox: bool = True
     tpm: int | None = None
 
 
@@ -61,7 +64,7 @@ def create(workspace: HasId, draft: Draft, *, user: User) -> Campaign:
     campaign = Campaign(workspace_id=workspace.id, time_zone=user.time_zone, **values)
     db.session.add(campaign)
     db.session.flush()
-    audience.choose_groups(workspace, campaign, draft.group_ids)
+    audience_choice.save(workspace, campaign, draft.choice)
     _record(workspace, campaign, "created", user)
     return campaign
 
@@ -70,7 +73,7 @@ def edit(workspace: HasId, campaign: Campaign, draft: Draft) -> None:
     """Rewrite a draft or a scheduled campaign. Raises Invalid, naming the field, or Conflict."""
     values = _checked(workspace, draft)
     transitions.win(workspace, campaign, EDITABLE, "edited", pause_reason="", **values)
-    audience.choose_groups(workspace, campaign, draft.group_ids)
+    audience_choice.save(workspace, campaign, draft.choice)
 
 
 def duplicate(workspace: HasId, campaign: Campaign, *, user: User) -> Campaign:
@@ -83,6 +86,7 @@ def duplicate(workspace: HasId, campaign: Campaign, *, user: User) -> Campaign:
         text=campaign.text,
         sender_id=campaign.sender_id,
         time_zone=campaign.time_zone,
+        one_per_mailbox=campaign.one_per_mailbox,
         tpm=campaign.tpm,
     )
     db.session.add(copy)
@@ -246,6 +250,7 @@ def _checked(workspace: HasId, draft: Draft) -> dict[str, Any]:
         "html": content.html,
         "text": content.text,
         "sender_id": draft.sender_id,
+        "one_per_mailbox": draft.one_per_mailbox,
         "tpm": draft.tpm,
     }
 

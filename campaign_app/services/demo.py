@@ -16,6 +16,7 @@ from campaign_app.models.recipients import Group, GroupMember, Recipient
 from campaign_app.models.senders import Security, Sender
 from campaign_app.models.templates import Template
 from campaign_app.services import campaigns, people, senders
+from campaign_app.services.audience_choice import Choice
 from campaign_app.services.campaigns import Draft
 from campaign_app.services.contents import Content
 from campaign_app.services.sender_details import SenderDetails
@@ -100,7 +101,7 @@ def _make(email: str, password: str, catcher: Catcher) -> Membership:
         name=CAMPAIGN,
         content=Content(subject=SUBJECT, html=html),
         sender_id=sender.id,
-        group_ids=[group.id for group in groups],
+        choice=Choice(group_ids=[group.id for group in groups]),
     )
     campaigns.create(workspace, draft, user=user)
     return membership

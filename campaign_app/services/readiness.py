@@ -16,7 +16,7 @@ from campaign_app.models.campaigns import Campaign
 from campaign_app.models.imports import Import, ImportState
 from campaign_app.models.recipients import WaitingAddresses
 from campaign_app.models.senders import Sender, SenderState
-from campaign_app.services import audience, contents, merge_fields
+from campaign_app.services import audience, audience_choice, contents, merge_fields
 from campaign_app.services.contents import Content
 from campaign_app.services.group_filling import is_filling
 
@@ -98,10 +98,11 @@ def holds_up(campaign: Campaign, found: Collection[Finding]) -> bool:
 def warnings(workspace: HasId, campaign: Campaign) -> list[Finding]:
     """What does not keep it from starting, but may not be meant."""
     found = []
-    importing = _importing(workspace, audience.chosen_groups(workspace, campaign))
+    choice = audience_choice.of(workspace, campaign)
+    importing = _importing(workspace, [*choice.group_ids, *choice.exclude_group_ids])
     if importing:
         message = (
-            f"“{importing}” is still being imported: who is added after the start is left out."
+            f"“{importing}” is still being imported: who is added after the start does not count."
         )
         found.append(Finding(message, Place.IMPORTS))
     if len(campaign.html.encode()) > contents.GMAIL_CLIPS_AT:

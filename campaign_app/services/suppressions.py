@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, func, literal, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from campaign_app.extensions import db
@@ -59,7 +59,15 @@ def contains(workspace: HasId, emails: Collection[str]) -> set[str]:
     return {by_hash[bytes(found)] for found in known}
 
 
-def digest(email: ColumnElement[str]) -> ColumnElement[bytes]:
+def has_erased(workspace: HasId) -> bool:
+    """Whether there are entries that only hashes can find."""
+    one = select(Suppression.id).where(
+        Suppression.workspace_id == workspace.id, Suppression.email.is_(None)
+    )
+    return db.session.execute(one.limit(1)).first() is not None
+
+
+def digest(email: SQLColumnExpression[str]) -> ColumnElement[bytes]:
     """`hash_of` in the database."""
     return func.sha256(func.convert_to(email, "UTF8"))
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from typing import Any
 
 from flask import g
 from flask_wtf import FlaskForm
 from wtforms import (
+    BooleanField,
     HiddenField,
     SelectField,
     SelectMultipleField,
@@ -19,7 +21,16 @@ from wtforms.validators import DataRequired, Length, Optional, ValidationError
 
 from campaign_app.lib.errors import Invalid
 from campaign_app.models.campaigns import Campaign
-from campaign_app.services import audience, campaigns, contents, groups, senders
+from campaign_app.services import (
+    audience,
+    audience_choice,
+    campaigns,
+    contents,
+    groups,
+    segments,
+    senders,
+)
+from campaign_app.services.audience_choice import Choice
 from campaign_app.services.campaigns import Draft
 from campaign_app.services.contents import Content
 from campaign_app.web.sender_form import NumberField
@@ -49,16 +60,28 @@ class ContentForm(FlaskForm):
         return bool(valid)
 
 
+class BoxesField(SelectMultipleField):
+    """Check boxes, one for each thing of the workspace."""
+
+    def __init__(self, label: str, **options: Any) -> None:  # noqa: ANN401  what WTForms takes
+        super().__init__(
+            label,
+            coerce=int,
+            widget=widgets.ListWidget(prefix_label=False),
+            option_widget=widgets.CheckboxInput(),
+            **options,
+        )
+
+
 class CampaignForm(ContentForm):
     """A campaign as its author writes it."""
 
     sender_id = SelectField("Sender", [Optional()], coerce=lambda raw: int(raw) if raw else None)
-    group_ids = SelectMultipleField(
-        "Groups",
-        coerce=int,
-        widget=widgets.ListWidget(prefix_label=False),
-        option_widget=widgets.CheckboxInput(),
-    )
+    group_ids = BoxesField("Groups")
+    segment_ids = BoxesField("Segments")
+    exclude_group_ids = BoxesField("Groups to leave out")
+    exclude_segment_ids = BoxesField("Segments to leave out")
+    one_per_mailbox = BooleanField("One e-mail per mailbox", default=True)
     direct = TextAreaField("Direct recipients")
     direct_before = HiddenField()
     """The addresses that the box held when the page was made: what is missing now was taken out."""
@@ -68,7 +91,10 @@ class CampaignForm(ContentForm):
         """Fill in the workspace's senders and groups to choose from."""
         mine = [(sender.id, sender.name) for sender in senders.every(g.workspace)]
         self.sender_id.choices = [("", "Choose a sender…"), *mine]
-        self.group_ids.choices = [(one.id, one.name) for one in groups.standing(g.workspace)]
+        mine = [(one.id, one.name) for one in groups.standing(g.workspace)]
+        self.group_ids.choices = self.exclude_group_ids.choices = mine
+        mine = [(one.id, one.name) for one in segments.every(g.workspace)]
+        self.segment_ids.choices = self.exclude_segment_ids.choices = mine
 
     def draft(self) -> Draft:
         """What was written; call it after the validation."""
@@ -76,7 +102,13 @@ class CampaignForm(ContentForm):
             name=self.name.data,
             content=self.content(),
             sender_id=self.sender_id.data,
-            group_ids=self.group_ids.data,
+            choice=Choice(
+                group_ids=self.group_ids.data,
+                segment_ids=self.segment_ids.data,
+                exclude_group_ids=self.exclude_group_ids.data,
+                exclude_segment_ids=self.exclude_segment_ids.data,
+            ),
+            one_per_mailbox=self.one_per_mailbox.data,
             tpm=self.tpm.data,
         )
 
@@ -104,7 +136,7 @@ def of_campaign(campaign: Campaign) -> dict[str, Any]:
     direct = "\n".join(shown) if len(shown) <= SHOWN else ""
     return {
         "sender_id": campaign.sender_id or "",
-        "group_ids": audience.chosen_groups(g.workspace, campaign),
+        **asdict(audience_choice.of(g.workspace, campaign)),
         "direct": direct,
         "direct_before": direct,
     }

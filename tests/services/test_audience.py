@@ -11,7 +11,8 @@ from campaign_app.models.campaigns import Campaign, CampaignStatus
 from campaign_app.models.people import Workspace
 from campaign_app.models.recipients import ConsentEvent, Recipient, RecipientStatus, Suppression
 from campaign_app.sending.plan import plan
-from campaign_app.services import audience
+from campaign_app.services import audience, audience_choice
+from campaign_app.services.audience_choice import Choice
 from tests import factories
 from tests.people import Person
 
@@ -91,7 +92,7 @@ def test_a_strangers_group_cannot_be_chosen(alice: Person, charlie: Person):
     campaign = factories.campaign(alice.workspace)
     strange = factories.group(charlie.workspace)
     with pytest.raises(Invalid):
-        audience.choose_groups(alice.workspace, campaign, [strange.id])
+        audience_choice.save(alice.workspace, campaign, Choice(group_ids=[strange.id]))
 
 
 def test_a_strangers_suppressions_and_namesakes_do_not_count(alice: Person, charlie: Person):

@@ -10,7 +10,8 @@ from campaign_app.lib.errors import Conflict, Invalid, NotFound
 from campaign_app.models.audit import AuditEntry
 from campaign_app.models.campaigns import Campaign, CampaignStatus
 from campaign_app.models.recipients import Group
-from campaign_app.services import audience, campaigns
+from campaign_app.services import audience, audience_choice, campaigns
+from campaign_app.services.audience_choice import Choice
 from campaign_app.services.campaigns import Draft
 from campaign_app.services.contents import Content
 from tests import factories
@@ -35,11 +36,11 @@ def said(person: Person) -> list[str]:
 def test_a_new_campaign_is_a_draft_with_its_html_made_safe(alice: Person):
     group, sender = factories.group(alice.workspace), factories.sender(alice.workspace)
     content = Content(subject=" Hi\n {{ name }} ", html="<p onclick='x()'>Hi</p><script>x</script>")
-    draft = Draft("Autumn", content, sender_id=sender.id, group_ids=[group.id], tpm=60)
+    draft = Draft("Autumn", content, sender_id=sender.id, choice=Choice(group_ids=[group.id]), tpm=60)
     campaign = campaigns.create(alice.workspace, draft, user=alice.user)
     assert (campaign.status, campaign.subject) == (CampaignStatus.DRAFT, "Hi {{ name }}")
     assert campaign.html == "<p>Hi</p>"
-    assert audience.chosen_groups(alice.workspace, campaign) == [group.id]
+    assert audience_choice.of(alice.workspace, campaign).group_ids == [group.id]
     assert said(alice) == ["Alice created “Autumn”"]
 
 

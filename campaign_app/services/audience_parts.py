@@ -1,0 +1,174 @@
+"""The conditions that an audience is made of, over the Recipient of a query.
+
+Each comes in the form that PostgreSQL answers from an index, or by hashing both sides once: an OR
+of subqueries over a million people would look into each of them a million times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Select, exists, false, func, or_, select, true, union_all
+
+from campaign_app.lib.tenancy import HasId
+from campaign_app.models.campaigns import Campaign
+from campaign_app.models.recipients import GroupMember, Recipient, RecipientStatus, Suppression
+from campaign_app.services import audience_choice, segments, suppressions
+
+Condition = ColumnElement[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """The union of groups and of what segments ask."""
+
+    workspace: HasId
+    groups: Sequence[int]
+    segments: Sequence[Condition]
+
+    def __bool__(self) -> bool:
+        return bool(self.groups or self.segments)
+
+    @property
+    def parts(self) -> int:
+        """In how many of them the same person can be."""
+        return len(self.groups) + len(self.segments)
+
+    def places(self) -> Select[int]:
+        """The recipients' ids, once for each group and segment that somebody is in."""
+        each = [_of_segment(self.workspace, one) for one in self.segments]
+        if self.groups:
+            each.append(of_groups(self.workspace, self.groups))
+        both = union_all(*each).subquery() if len(each) > 1 else each[0].subquery()
+        return select(both.c[0].label("id"))
+
+    def among(self) -> Condition:
+        """For a query of many people."""
+        if not self.segments:
+            return self.one_of()
+        if not self.groups:
+            return or_(*self.segments)
+        return Recipient.id.in_(self.places())
+
+    def one_of(self) -> Condition:
+        """For a query that has found few people by other conditions."""
+        if not self:
+            return false()
+        among = [_in_groups(self.workspace, self.groups)] if self.groups else []
+        return or_(*among, *self.segments)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Who is chosen and who is excluded, as of now."""
+
+    workspace: HasId
+    chosen: People
+    excluded: People
+    one_per_mailbox: bool
+    has_erased: bool
+
+    def mailable(self) -> list[Condition]:
+        """Subscribed, not excluded, not suppressed."""
+        kept = [Recipient.status == RecipientStatus.SUBSCRIBED, ~listed(self.workspace)]
+        if self.has_erased:
+            kept.append(~erased(self.workspace))
+        return [*kept, *self.kept()]
+
+    def kept(self) -> list[Condition]:
+        """Not excluded. Each a condition of its own, which a join can answer."""
+        parts: list[Condition] = [~one for one in self.excluded.segments]
+        if self.excluded.groups:
+            parts.append(~_in_groups(self.workspace, self.excluded.groups))
+        return parts
+
+    def later_spellings(self) -> Select[int]:
+        """The ids of those whose mailbox an older recipient of the audience has, too."""
+        twins = (
+            select(Recipient.mailbox)
+            .where(Recipient.workspace_id == self.workspace.id, Recipient.mailbox.is_not(None))
+            .group_by(Recipient.mailbox)
+            .having(func.count() > 1)
+            .correlate(None)
+        )
+        place = func.row_number().over(partition_by=Recipient.mailbox, order_by=Recipient.id)
+        ordered = (
+            select(Recipient.id, place.label("place"))
+            .where(Recipient.workspace_id == self.workspace.id)
+            .where(Recipient.mailbox.in_(twins), self.chosen.one_of(), *self.mailable())
+            .correlate(None)
+            .subquery()
+        )
+        return select(ordered.c.id).where(ordered.c.place > 1)
+
+    def first_spelling(self) -> Condition:
+        """Nobody older in the audience has the same mailbox."""
+        if not self.one_per_mailbox:
+            return true()
+        later = self.later_spellings().subquery()
+        return ~exists().where(later.c.id == Recipient.id).correlate(Recipient)
+
+
+def of(workspace: HasId, campaign: Campaign) -> Parts:
+    """A campaign's chosen and excluded people; its own group is always chosen."""
+    choice = audience_choice.of(workspace, campaign)
+    named = audience_choice.segments(workspace, campaign)
+    compiled = [(segments.condition(workspace, one), out) for one, out in named]
+    own = [campaign.own_group_id] if campaign.own_group_id else []
+    return Parts(
+        workspace,
+        People(workspace, [*choice.group_ids, *own], [one for one, out in compiled if not out]),
+        People(workspace, [*choice.exclude_group_ids], [one for one, out in compiled if out]),
+        one_per_mailbox=campaign.one_per_mailbox,
+        has_erased=suppressions.has_erased(workspace),
+    )
+
+
+def of_groups(workspace: HasId, groups: Sequence[int]) -> Select[int]:
+    """The ids of those who are in the groups, once for each."""
+    return select(GroupMember.recipient_id).where(
+        GroupMember.workspace_id == workspace.id, GroupMember.group_id.in_(groups)
+    )
+
+
+def listed(workspace: HasId) -> Condition:
+    """On the suppression list, by address."""
+    return (
+        exists()
+        .where(Suppression.workspace_id == workspace.id, Suppression.email == Recipient.email)
+        .correlate(Recipient)
+    )
+
+
+def erased(workspace: HasId) -> Condition:
+    """On the suppression list by nothing but a hash."""
+    return (
+        exists()
+        .where(
+            Suppression.workspace_id == workspace.id,
+            Suppression.email.is_(None),
+            Suppression.email_hash == suppressions.digest(Recipient.email),
+        )
+        .correlate(Recipient)
+    )
+
+
+def _in_groups(workspace: HasId, groups: Sequence[int]) -> Condition:
+    return (
+        exists()
+        .where(
+            GroupMember.workspace_id == workspace.id,
+            GroupMember.group_id.in_(groups),
+            GroupMember.recipient_id == Recipient.id,
+        )
+        .correlate(Recipient)
+    )
+
+
+def _of_segment(workspace: HasId, condition: Condition) -> Select[int]:
+    return (
+        select(Recipient.id)
+        .where(Recipient.workspace_id == workspace.id, condition)
+        .correlate(None)
+    )
