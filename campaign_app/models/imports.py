@@ -84,6 +84,8 @@ class Import(Owned, Base):
     """How to read it: kind, encoding, delimiter, sheet, header_row."""
     mapping: Mapped[list[Any]] = mapped_column(JSONB, default=list, server_default=sql("'[]'"))
     """One entry per column: what it becomes."""
+    matched: Mapped[bool] = mapped_column(default=False, server_default="false")
+    """Somebody has confirmed the columns; before, the mapping is a proposal."""
     group_ids: Mapped[list[int]] = mapped_column(JSONB, default=list, server_default=sql("'[]'"))
     existing: Mapped[Existing] = mapped_column(
         choice(Existing, "existing"), default=Existing.OVERWRITE, server_default="overwrite"

@@ -46,7 +46,7 @@ def match(
     Raises Conflict once the import has begun: half a file read otherwise would be chaos.
     """
     _reopen(workspace, row)
-    row.options, row.mapping = options, mapping
+    row.options, row.mapping, row.matched = options, mapping, True
 
 
 def choose(workspace: HasId, row: Import, *, choices: Choices, user: User) -> None:

@@ -29,7 +29,7 @@ def downgrade() -> None:
     op.drop_table("import_batches")
     for name in (
         *("undo_asked_at", "removed", "restored", "spared", "report", "permission_words"),
-        *("permission_at", "permission_by", "tags", "empty_cells", "existing"),
+        *("permission_at", "permission_by", "tags", "empty_cells", "existing", "matched"),
     ):
         op.drop_column("imports", name)
     op.execute("UPDATE imports SET state = 'uploaded' WHERE state IN ('checking', 'checked')")
@@ -37,9 +37,11 @@ def downgrade() -> None:
     _allow(FORMER)
     op.drop_index("ix_recipients_tags", table_name="recipients")
     op.drop_column("recipients", "tags")
+    op.drop_column("recipients", "import_id")
 
 
 def _add_tags() -> None:
+    op.add_column("recipients", sa.Column("import_id", sa.BigInteger(), nullable=True))
     op.add_column(
         "recipients",
         sa.Column("tags", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
@@ -69,6 +71,7 @@ def _add_choices() -> None:
         column = sa.Column(name, kind, server_default=default, nullable=False)
         op.add_column("imports", column)
     for column in (
+        sa.Column("matched", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("tags", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False),
         sa.Column(
             "permission_by",
