@@ -38,9 +38,14 @@ def offered(workspace: HasId) -> list[MergeField]:
     """The standing fields, then the attributes of the latest recipients by alphabet."""
     extra = [
         MergeField(key.replace("_", " ").capitalize(), f"{{{{ {key} }}}}")
-        for key in sorted(_attributes(workspace) - _ALWAYS_KNOWN)
+        for key in attribute_keys(workspace)
     ]
     return [*STANDING, *extra]
+
+
+def attribute_keys(workspace: HasId) -> list[str]:
+    """The attributes of the latest recipients by alphabet: "city", "plan"."""
+    return sorted(_attributes(workspace) - _ALWAYS_KNOWN)
 
 
 def unknown(workspace: HasId, content: Content) -> list[str]:
