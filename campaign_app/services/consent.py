@@ -109,7 +109,7 @@ def resubscribe(
     The history stays, and so does a suppression, unless a bounce was its cause. Raises Invalid
     without a reason, Conflict for somebody who complained.
     """
-    why = Why(_required(reason), source, user)
+    why = Why(stated(reason), source, user)
     moved = _move(workspace, Recipient.id == recipient.id, RESUBSCRIBE, why)
     suppressions.lift_bounces(workspace, moved)
     if not moved and recipient.status == RecipientStatus.COMPLAINED:
@@ -126,7 +126,7 @@ def resubscribe_all(
     user: User | None = None,
 ) -> int:
     """`resubscribe` for many at once, passing over those who complained; gives how many changed."""
-    why = Why(_required(reason), source, user)
+    why = Why(stated(reason), source, user)
     moved = _move(workspace, Recipient.id == any_id(ids), RESUBSCRIBE, why)
     suppressions.lift_bounces(workspace, moved)
     return len(moved)
@@ -183,7 +183,8 @@ def _move(workspace: HasId, chosen: ColumnElement[bool], move: Move, why: Why) -
     return moved
 
 
-def _required(reason: str) -> str:
+def stated(reason: str) -> str:
+    """How somebody asked for mail again. Raises Invalid, with field "reason", for nothing."""
     if not reason.strip():
         raise Invalid(
             "Say how they asked for your mail again, for example “signed up at the fair, 3 May”.",
