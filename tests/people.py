@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from flask import Flask
 from flask.testing import FlaskClient
 
+from campaign_app.extensions import redis
 from campaign_app.models.people import Membership, User, Workspace
 
 
@@ -26,3 +27,9 @@ class Person:
             session["_user_id"] = membership.user.get_id()
             session["_fresh"] = True
         return cls(membership.user, membership.workspace, client)
+
+
+def a_second_passes() -> None:
+    """What those who look at the same live page share for a second is forgotten."""
+    for key in redis.client.scan_iter("live:answer:*"):
+        redis.client.delete(key)

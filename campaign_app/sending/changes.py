@@ -34,7 +34,7 @@ class Watch:
     """What one drain has seen of the counter; made before it reads the pace, or it misses one."""
 
     def __init__(self) -> None:
-        self._seen = _count()
+        self._seen = count()
 
     def sleep(self, seconds: float) -> bool:
         """Wait; False, and at once, when something has changed or the process is asked to end."""
@@ -47,13 +47,14 @@ class Watch:
         return False
 
     def _is_old(self) -> bool:
-        count = _count()
-        is_old = count is not None and count != self._seen
-        self._seen = count if is_old else self._seen
+        now = count()
+        is_old = now is not None and now != self._seen
+        self._seen = now if is_old else self._seen
         return is_old
 
 
-def _count() -> int | None:
+def count() -> int | None:
+    """How often something was announced; None while Redis is away."""
     try:
         value = redis.client.get(KEY)
     except RedisError:

@@ -37,7 +37,7 @@ _QUEUE = text(
 _SUMS = text(
     """
     SELECT
-        (SELECT COALESCE(sum((final_counts->>'unconfirmed')::bigint), 0) FROM campaigns
+        (SELECT COALESCE(sum((final_counts->>'unconfirmed')::int), 0)::bigint FROM campaigns
          WHERE workspace_id = :workspace AND final_counts IS NOT NULL) AS unconfirmed,
         (SELECT id FROM campaigns WHERE workspace_id = :workspace AND status = 'scheduled'
          ORDER BY scheduled_at LIMIT 1) AS upcoming_id,
@@ -45,9 +45,9 @@ _SUMS = text(
          WHERE workspace_id = :workspace AND state IN ('waiting', 'running')) AS imports,
         (SELECT count(*) FROM waiting_addresses WHERE workspace_id = :workspace) AS waiting_chunks,
         (SELECT COALESCE(max(id), 0) FROM audit_log WHERE workspace_id = :workspace) AS last_entry,
-        (SELECT COALESCE(sum(opens), 0) FROM engagement
+        (SELECT COALESCE(sum(opens), 0)::bigint FROM engagement
          WHERE workspace_id = :workspace AND bucket > :since) AS opens,
-        (SELECT COALESCE(sum(clicks), 0) FROM engagement
+        (SELECT COALESCE(sum(clicks), 0)::bigint FROM engagement
          WHERE workspace_id = :workspace AND bucket > :since) AS clicks
     """
 )
@@ -62,9 +62,9 @@ _RETRIES = text(
 )
 _ACCOUNTS = text(
     """
-    SELECT s.id, used.minute, used.hour, used.day,
-           (SELECT count(*) FROM sender_slots t
-            WHERE t.sender_id = s.id AND t.lease_until > now()) AS connections
+    SELECT s.id, (SELECT count(*) FROM sender_slots t
+                  WHERE t.sender_id = s.id AND t.lease_until > now()),
+           used.minute, used.hour, used.day
     FROM senders s CROSS JOIN LATERAL (
         SELECT COALESCE(sum(u.handed_over)
                         FILTER (WHERE u.minute > c.now - interval '1 minute'), 0) AS minute,
@@ -143,13 +143,13 @@ def sums(workspace: HasId, *, now: datetime) -> Sums:
     """The workspace's other numbers."""
     values = {"workspace": workspace.id, "since": now - LATELY}
     row = db.session.execute(_SUMS, values).one()
-    return Sums(**{name: value and int(value) for name, value in row._asdict().items()})
+    return Sums(**row._asdict())
 
 
 def accounts(workspace: HasId) -> dict[int, Account]:
     """What each sender of the workspace is doing, by its id."""
     rows = db.session.execute(_ACCOUNTS, {"workspace": workspace.id})
-    return {row.id: Account(row.connections, row.minute, row.hour, row.day) for row in rows}
+    return {row[0]: Account(*map(int, row[1:])) for row in rows}
 
 
 def _retries(workspace: HasId) -> tuple[float | None, int]:

@@ -50,7 +50,7 @@ def page(campaign_id: int) -> Response | str:
 @bp.get("/live.json")
 def live(campaign_id: int) -> Response:
     """What moves on the page, every two seconds."""
-    return live_answer.answer(_figures(analytics.get(g.workspace, campaign_id)))
+    return live_answer.shared(lambda: _figures(analytics.get(g.workspace, campaign_id)))
 
 
 @bp.get("/engagement.json")

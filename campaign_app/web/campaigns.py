@@ -44,8 +44,13 @@ def index() -> str:
 @bp.get("/live.json")
 def live() -> Response:
     """How far the campaigns `?id=…` are, for the list."""
-    found = campaign_pages.live(g.workspace, request.args.getlist("id", type=int)[:100])
-    return live_answer.answer({f"c{one.campaign.id}": _progress(one, why) for one, why in found})
+    ids = request.args.getlist("id", type=int)[:100]
+    return live_answer.shared(
+        lambda: {
+            f"c{one.campaign.id}": _progress(one, why)
+            for one, why in campaign_pages.live(g.workspace, ids)
+        }
+    )
 
 
 @bp.route("/new", methods=["GET", "POST"])

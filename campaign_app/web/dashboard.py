@@ -42,8 +42,9 @@ def index() -> str:
 @bp.get("/live.json")
 def live() -> Response:
     """The figures of today and overall, and what is being sent, every five seconds."""
-    overview = dashboard.overview(g.workspace, midnight=moments.midnight())
-    return live_answer.answer(_figures(overview))
+    return live_answer.shared(
+        lambda: _figures(dashboard.overview(g.workspace, midnight=moments.midnight()))
+    )
 
 
 @bp.get("/timeline.json")

@@ -32,8 +32,9 @@ def index() -> str:
 @bp.get("/live.json")
 def live() -> Response:
     """What moves on the page, every three seconds."""
-    found = present.look(g.workspace, now=moments.here())
-    return live_answer.answer(now_figures.of(found, _health()))
+    return live_answer.shared(
+        lambda: now_figures.of(present.look(g.workspace, now=moments.here()), _health())
+    )
 
 
 def _health() -> health.Health:

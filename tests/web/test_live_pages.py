@@ -16,7 +16,7 @@ from campaign_app.models.people import User
 from campaign_app.models.senders import SenderState
 from campaign_app.services import senders
 from tests import factories, mailings
-from tests.people import Person
+from tests.people import Person, a_second_passes
 
 PART = {"HX-Target": "log"}
 
@@ -97,6 +97,7 @@ def test_the_log_is_fetched_anew_when_the_audience_is_known(alice: Person):
     before = alice.client.get(url).json["moved"]
     campaign.planned_at, campaign.total = clock.now(), 3
     db.session.commit()
+    a_second_passes()
     assert alice.client.get(url).json["moved"] != before
 
 

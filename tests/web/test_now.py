@@ -11,10 +11,11 @@ from campaign_app.lib import clock
 from campaign_app.models.campaigns import CampaignStatus
 from campaign_app.models.people import Membership, Role, User
 from campaign_app.models.senders import SenderState
+from campaign_app.sending import changes
 from campaign_app.services import senders
 from campaign_app.services.health import GONE_AFTER
 from tests import factories, mailings, signs
-from tests.people import Person
+from tests.people import Person, a_second_passes
 
 BOARD = {"HX-Target": "board"}
 
@@ -109,13 +110,30 @@ def test_the_board_is_fetched_anew_only_when_its_rows_change(alice: Person):
     before = alice.client.get("/now/live.json").json["stamp"]
     campaign.progress = [[clock.now().timestamp() - 30, 0]]
     db.session.commit()
+    a_second_passes()
     assert alice.client.get("/now/live.json").json["stamp"] == before
     campaign.status = CampaignStatus.PAUSED
     db.session.commit()
+    a_second_passes()
     assert alice.client.get("/now/live.json").json["stamp"] != before
     board = alice.client.get("/now/", headers=BOARD).text
     assert "Under way" in board
     assert "<html" not in board
+
+
+def test_a_team_shares_an_answer_for_a_second_and_sees_changes_by_hand_at_once(
+    alice: Person, bob: Person, charlie: Person
+):
+    def stamp(person: Person) -> str:
+        return person.client.get("/now/live.json").json["stamp"]
+
+    campaign = mailings.mailing(alice.workspace, ["sent", "pending"])
+    before = stamp(alice)
+    campaign.status = CampaignStatus.PAUSED
+    db.session.commit()
+    assert stamp(bob) == before != stamp(charlie)
+    changes.announce()
+    assert stamp(bob) != before
 
 
 def test_times_are_the_readers(alice: Person):
