@@ -6,9 +6,10 @@ import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Engine, or_, select, update
+from sqlalchemy import Connection, Engine, case, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -18,23 +19,34 @@ from campaign_app.models.imports import Import, ImportState
 STALE_SECONDS = 45
 """A worker that has not reported for so long is dead."""
 BEAT_SECONDS = 10
+AT_WORK = (ImportState.RUNNING, ImportState.CHECKING, ImportState.UNDOING)
 
 
 class LostClaimError(Exception):
     """Another worker has taken the import over; nothing may be written any more."""
 
 
-def claim(connection: Connection, import_id: int) -> str | None:
-    """Take a waiting import, or one whose worker died. The token proves it; None: not ours."""
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What proves that an import is ours, and what is to be done with it."""
+
+    token: str
+    state: ImportState
+
+
+def claim(connection: Connection, import_id: int) -> Claim | None:
+    """Take work that waits, or whose worker died. None: not ours."""
     token = secrets.token_hex(8)
     moment = now()
+    running = case((Import.state == ImportState.WAITING, ImportState.RUNNING), else_=Import.state)
     statement = (
         update(Import)
         .where(Import.id == import_id, _free(moment))
-        .values(state=ImportState.RUNNING, worker=token, heartbeat_at=moment)
-        .returning(Import.id)
+        .values(state=running, worker=token, heartbeat_at=moment)
+        .returning(Import.state)
     )
-    return token if connection.execute(statement).first() else None
+    won = connection.execute(statement).first()
+    return Claim(token, ImportState(won.state)) if won else None
 
 
 def report(connection: Connection, import_id: int, token: str, **values: object) -> bool:
@@ -44,7 +56,7 @@ def report(connection: Connection, import_id: int, token: str, **values: object)
     """
     statement = (
         update(Import)
-        .where(Import.id == import_id, Import.worker == token, Import.state == ImportState.RUNNING)
+        .where(Import.id == import_id, Import.worker == token, Import.state.in_(AT_WORK))
         .values(heartbeat_at=now(), **values)
         .returning(Import.stop_requested)
     )
@@ -83,9 +95,13 @@ def abandoned(connection: Connection) -> list[int]:
 
 
 def _free(moment: datetime) -> ColumnElement[bool]:
-    return or_(Import.state == ImportState.WAITING, _overdue(moment))
+    return or_(
+        Import.state == ImportState.WAITING,
+        Import.state.in_((ImportState.CHECKING, ImportState.UNDOING)) & (Import.worker == ""),
+        _overdue(moment),
+    )
 
 
 def _overdue(moment: datetime) -> ColumnElement[bool]:
-    active = Import.state.in_((ImportState.WAITING, ImportState.RUNNING))
+    active = Import.state.in_((ImportState.WAITING, *AT_WORK))
     return active & (Import.heartbeat_at < moment - timedelta(seconds=STALE_SECONDS))

@@ -1,135 +1,204 @@
-"""Batches of people into the database, in set-based SQL: one COPY and one statement each."""
+"""Batches of people into the database.
+
+The addresses of a batch are looked up first. Whoever is new is copied straight into the table;
+whoever is on the list already goes into a temporary one, from which a single statement updates what
+differs, fills the groups, and writes down what an undo needs. A dry run takes the same way, but
+looks only at what differs. Whoever is not subscribed keeps that status: nothing here names it.
+"""
 
 from __future__ import annotations
 
 import io
-import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from campaign_app.imports.prepare import Person
+from campaign_app.imports import statements
+from campaign_app.imports.prepare import Batch
 from campaign_app.imports.seen import Seen
+from campaign_app.lib.arrays import literal, text_literal
 
-_TABLE = """
-CREATE TEMP TABLE import_stage (email text COLLATE "C", name text, attributes jsonb, first boolean)
-"""
-
-# Imports of one workspace take turns by batches: two that name the same people in different order
-# would lock each other's rows. A limit on statements is meant for pages, not for batches.
-_BEGIN = """
-SELECT set_config('statement_timeout', '0', true),
-       pg_advisory_xact_lock(:kind, hashint8(:workspace_id))
-"""
+_COPY_BYTES = 256 * 1024
+_DEADLOCK = "40P01"
 _LOCK_KIND = 0x1ABE1
 
-# LATERAL … LIMIT looks each address up by the index; a join, planned on the statistics of a table
-# that was empty a minute ago, reads the whole workspace for every batch. Whoever is not subscribed
-# keeps that status: no part names the column.
-_MERGE = """
-WITH existing AS MATERIALIZED (
-  SELECT s.email, r.id, r.status <> 'subscribed' AS left_us, r.updated_at,
-         (s.name <> '' AND s.name <> r.name) OR NOT r.attributes @> s.attributes AS differs
-  FROM import_stage s CROSS JOIN LATERAL (
-    SELECT id, status, name, attributes, updated_at FROM recipients
-    WHERE workspace_id = :workspace_id AND email = s.email LIMIT 1
-  ) r
-), written AS (
-  INSERT INTO recipients AS r (workspace_id, email, name, attributes)
-  SELECT :workspace_id, s.email, s.name, s.attributes
-  FROM import_stage s LEFT JOIN existing e USING (email) WHERE e.id IS NULL OR e.differs
-  ON CONFLICT (workspace_id, email) DO UPDATE
-  SET name = CASE WHEN excluded.name = '' THEN r.name ELSE excluded.name END,
-      attributes = r.attributes || excluded.attributes, updated_at = now()
-  RETURNING r.id, r.email, xmax = 0 AS made
-), joined AS (
-  INSERT INTO group_members (workspace_id, group_id, recipient_id)
-  SELECT :workspace_id, g.id, p.id
-  FROM groups g, (SELECT id FROM existing UNION SELECT id FROM written) p
-  WHERE g.workspace_id = :workspace_id AND g.id = ANY(:group_ids)
-  ON CONFLICT DO NOTHING
-)
-SELECT
-  count(*) FILTER (WHERE s.first) AS people,
-  count(*) FILTER (WHERE w.made) AS new,
-  count(*) FILTER (WHERE NOT w.made AND (s.first OR e.updated_at < :since)) AS updated,
-  count(*) FILTER (WHERE s.first AND (e.left_us OR EXISTS (
-    SELECT FROM suppressions p WHERE p.workspace_id = :workspace_id AND p.email = s.email
-  ))) AS suppressed
-FROM import_stage s LEFT JOIN existing e USING (email) LEFT JOIN written w USING (email)
-"""
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+class Disturbed(Exception):
+    """Somebody else wrote the same people at this moment: the batch must be done again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What an import does to people."""
+
+    workspace_id: int
+    import_id: int
+    group_ids: Sequence[int] = ()
+    tags: Sequence[str] = ()
+    existing: str = "overwrite"
+    erased: Sequence[str] = ()
+    """Attributes that an empty cell takes away."""
+    erases_names: bool = False
+
+    def as_values(self) -> dict[str, Any]:
+        """The parameters of the statements."""
+        return {
+            "workspace_id": self.workspace_id,
+            "import_id": self.import_id,
+            "group_ids": literal(self.group_ids),
+            "tags": text_literal(self.tags),
+            "existing": self.existing,
+            "erased": text_literal(self.erased),
+            "erases_names": self.erases_names,
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What one batch changed. A person counts once per file, at the first row."""
+    """What one batch changed, or would change. A person counts once per file, at the first row.
 
-    people: int = 0
-    new: int = 0
+    The lists are places in the batch, from 0, of people who are met for the first time.
+    """
+
+    new: Sequence[int] = ()
     updated: int = 0
-    suppressed: int = 0
+    differing: Sequence[int] = ()
+    """Known only to a dry run."""
+    suppressed: Sequence[int] = ()
+
+
+@dataclass(slots=True)
+class _Known:
+    """Where people of a batch, by their places, are in the database already."""
+
+    ids: dict[int, int]
+    suppressed: Sequence[int] = field(default_factory=list)
 
 
 class Merger:
-    """Writes the batches of one import over one connection, and remembers whom it has met.
+    """Writes the batches of one import over one connection, and remembers whom it has met."""
 
-    Whoever was changed later than `since`, when the file was uploaded, has been counted.
-    """
-
-    def __init__(
-        self,
-        connection: Connection,
-        *,
-        workspace_id: int,
-        group_ids: Iterable[int],
-        since: datetime,
-    ) -> None:
+    def __init__(self, connection: Connection, orders: Orders) -> None:
         self._connection = connection
-        self._seen = Seen()
-        self._values = {
-            "workspace_id": workspace_id,
-            "group_ids": list(group_ids),
-            "since": since,
-        }
+        self._orders = orders
+        self._values = orders.as_values()
+        self._met = Seen()
+        self._differing = Seen()
+        self._since: datetime | None = None
+        self._number = 0
 
     def open(self) -> None:
         """Make the temporary table; it ends with the connection's session, or with `close`."""
-        self._connection.execute(text(_TABLE))
+        self._connection.execute(text(statements.TABLE))
+        history = self._connection.execute(text(statements.HISTORY), self._values).one()
+        self._since, self._number = history[0], history[1]
 
     def close(self) -> None:
         """Drop the temporary table, because the connection goes back to a pool."""
         self._connection.execute(text("DROP TABLE IF EXISTS import_stage"))
 
-    def replay(self, people: Iterable[str]) -> None:
-        """Remember people whom an earlier run of this import has written already."""
-        for email in people:
-            self._seen.add(email)
+    def meet(self, batch: Batch) -> None:
+        """Note who of a batch is in the file for the first time; once for each batch."""
+        batch.firsts = list(map(self._met.add, batch.emails))
 
-    def merge(self, people: dict[str, Person]) -> Merged:
-        """Write people: new ones are added, known ones updated by what the file says of them.
+    def merge(self, batch: Batch) -> Merged:
+        """Add those who are new, and update those who are on the list as the orders say.
 
-        An empty cell keeps what is stored. Nobody's status changes.
+        Raises Disturbed: the caller rolls back and tries again.
         """
-        if not people:
+        if not batch.emails:
             return Merged()
-        turn = {"kind": _LOCK_KIND, "workspace_id": self._values["workspace_id"]}
-        self._connection.execute(text(_BEGIN), turn)
-        cursor = self._connection.connection.cursor()
-        cursor.execute("TRUNCATE import_stage")
-        lines = io.StringIO("".join(self._copy_lines(people)))
-        cursor.copy_expert("COPY import_stage FROM STDIN", lines)
-        cursor.close()
-        row = self._connection.execute(text(_MERGE), self._values).one()
-        return Merged(row.people, row.new, row.updated, row.suppressed)
+        try:
+            return self._merge(batch)
+        except IntegrityError as error:
+            raise Disturbed from error
+        except DBAPIError as error:
+            if is_deadlock(error):
+                raise Disturbed from error
+            raise
 
-    def _copy_lines(self, people: dict[str, Person]) -> Iterator[str]:
+    def compare(self, batch: Batch) -> Merged:
+        """What `merge` would do; nothing is written."""
+        if not batch.emails:
+            return Merged()
+        take_turn(self._connection, self._orders.workspace_id)
+        known = self._look_up(batch)
+        self._stage(batch, known)
+        row = self._connection.execute(text(statements.COMPARE), self._values).one()
+        emails = batch.emails
+        differing = [place for place in row.differing if self._differing.add(emails[place])]
+        new = [p for p, first in enumerate(batch.firsts) if first and p not in known.ids]
+        return Merged(new, len(differing), differing, known.suppressed)
+
+    def _merge(self, batch: Batch) -> Merged:
+        take_turn(self._connection, self._orders.workspace_id)
+        known = self._look_up(batch)
+        new = [place for place in range(len(batch.emails)) if place not in known.ids]
+        made = self._insert(batch, new)
+        self._stage(batch, known)
+        values = {"made": literal(made), "number": self._number + 1, "since": self._since}
+        row = self._connection.execute(text(statements.WRITE), self._values | values).one()
+        if row.changed != row.differing:
+            raise Disturbed
+        self._number += 1
+        return Merged(new, row.updated, (), known.suppressed)
+
+    def _look_up(self, batch: Batch) -> _Known:
+        values = {"emails": text_literal(batch.emails), "workspace_id": self._orders.workspace_id}
+        row = self._connection.execute(text(statements.LOOK_UP), values).one()
+        ids = {place - 1: found for place, found in zip(row.places, row.ids, strict=True)}
+        suppressed = [place - 1 for place in row.suppressed if batch.firsts[place - 1]]
+        return _Known(ids, sorted(suppressed))
+
+    def _insert(self, batch: Batch, new: Sequence[int]) -> Sequence[int]:
+        """Copy new people into the table, and give their ids."""
+        if not new:
+            return []
+        ids: list[int] = self._connection.execute(
+            text(statements.IDS), {"number": len(new)}
+        ).scalar_one()
+        orders, names, attributes = self._orders, batch.names, batch.attributes
+        end = f"{self._values['tags']}\t{orders.import_id}\n"
+        start = f"\t{orders.workspace_id}\t"
+        lines = [
+            f"{own}{start}{batch.emails[place]}\t{names[place]}\t{attributes[place]}\t{end}"
+            for own, place in zip(ids, new, strict=True)
+        ]
+        columns = "id, workspace_id, email, name, attributes, tags, import_id"
+        self._copy(f"COPY recipients ({columns}) FROM STDIN", lines)
+        return ids
+
+    def _stage(self, batch: Batch, known: _Known) -> None:
+        """Put those who are on the list already into the temporary table."""
+        self._connection.execute(text("TRUNCATE import_stage"))
+        names, attributes, firsts = batch.names, batch.attributes, batch.firsts
+        self._copy(
+            "COPY import_stage FROM STDIN",
+            [
+                f"{place}\t{own}\t{'tf'[not firsts[place]]}\t{names[place]}\t{attributes[place]}\n"
+                for place, own in known.ids.items()
+            ],
+        )
+
+    def _copy(self, statement: str, lines: Sequence[str]) -> None:
         """PostgreSQL's text format: tabs between, backslashes doubled; JSON has no raw tab."""
-        new = self._seen.add
-        for email, person in people.items():
-            attributes = _encode(person.attributes)
-            line = f"{email}\t{person.name}\t{attributes}\t{'t' if new(email) else 'f'}\n"
-            yield line.replace("\\", "\\\\") if "\\" in line else line
+        if not lines:
+            return
+        data = "".join(lines).replace("\\", "\\\\").encode()
+        cursor = self._connection.connection.cursor()
+        cursor.copy_expert(statement, io.BytesIO(data), _COPY_BYTES)
+        cursor.close()
+
+
+def take_turn(connection: Connection, workspace_id: int) -> None:
+    """Begin a transaction that writes many of a workspace's people."""
+    connection.execute(text(statements.BEGIN), {"kind": _LOCK_KIND, "workspace_id": workspace_id})
+
+
+def is_deadlock(error: DBAPIError) -> bool:
+    """Whether two writers waited for each other, and this one had to give way."""
+    return getattr(error.orig, "pgcode", "") == _DEADLOCK

@@ -1,104 +1,197 @@
-"""Turns raw rows into people: addresses checked, cells trimmed, repeated people merged."""
+"""Turns raw rows into people: addresses checked, cells trimmed, repeated people merged.
+
+It works by columns, not by rows: what one call does for ten thousand cells costs a third of what
+ten thousand calls would.
+"""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import compress, zip_longest
 
 from campaign_app.imports import limits
 from campaign_app.imports.mapping import Column, Target
 from campaign_app.imports.readers import Row
 from campaign_app.lib import address
+from campaign_app.models.imports import EmptyCells, Existing
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]+")
 MAX_NAME_CHARS = 200
 HALVES = (Target.FIRST_NAME, Target.LAST_NAME)
 
-
-@dataclass(slots=True)
-class Person:
-    """What one file says about one address: of repeated rows, the last non-empty values."""
-
-    name: str
-    attributes: dict[str, str]
+_quote = json.encoder.encode_basestring
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Rejected:
-    """A row that cannot be imported, and why."""
+    """A row that cannot be imported, why, and what to do about it."""
 
     row: int
     column: str
     value: str
     reason: str
+    remedy: str
 
 
 @dataclass(slots=True)
 class Batch:
-    """Some rows, ready for the database."""
+    """Some rows, ready for the database: parallel lists of different people, by address."""
 
-    bytes_read: int = 0
+    emails: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    attributes: list[str] = field(default_factory=list)
+    """Each a JSON object of the cells that are not empty."""
+    firsts: list[bool] = field(default_factory=list)
+    """Whether the file has not had them before; who fills this in remembers them all."""
     rows: int = 0
     """Rows that were not blank: the good, the repeated and the bad."""
-    people: dict[str, Person] = field(default_factory=dict)
+    repeated: list[tuple[int, str]] = field(default_factory=list)
+    """Rows whose address an earlier row of the batch had: their numbers, and the addresses."""
     rejected: list[Rejected] = field(default_factory=list)
+    bytes_read: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """The trimmed cells of some rows, by columns."""
+
+    names: list[str]
+    attributes: dict[str, list[str]]
 
 
 class Preparer:
-    """Knows the columns of one file and cuts its rows accordingly."""
+    """Knows the columns of one file and cuts its rows accordingly.
 
-    def __init__(self, columns: Sequence[Column]) -> None:
+    Of a person's rows, the last filled cells win where people are overwritten, the first where only
+    what is empty is filled; otherwise one row decides alone: the last one where empty cells erase,
+    the first where people on the list are skipped. So rows have the effect they would have one by
+    one, wherever a batch ends.
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        *,
+        existing: Existing = Existing.OVERWRITE,
+        empty_cells: EmptyCells = EmptyCells.KEEP,
+    ) -> None:
         self._width = len(columns)
         place = {column.target: index for index, column in enumerate(columns)}
         self._email = place[Target.EMAIL]
         self._email_header = columns[self._email].header
         self._name = place.get(Target.NAME)
-        self._first = place.get(Target.FIRST_NAME)
-        self._last = place.get(Target.LAST_NAME)
-        self._attributes = list(_attribute_columns(columns))
+        self._halves = [place[half] for half in HALVES if half in place]
+        self._attributes = list(attribute_columns(columns))
+        self._merge = _MERGES[existing]
+        if existing is Existing.OVERWRITE and empty_cells is EmptyCells.ERASE:
+            self._merge = _last
 
     def batch(self, first_row: int, rows: Sequence[Row]) -> Batch:
         """The rows as people; `first_row` is the number of the first of them."""
         batch = Batch()
-        width, email = self._width, self._email
-        numbered = [(n, _pad(row, width)) for n, row in enumerate(rows, first_row) if any(row)]
-        checked = address.normalise_many(row[email] for _, row in numbered)
-        for (number, row), (found, problem) in zip(numbered, checked, strict=True):
-            if found:
-                self._add(batch.people, found, row)
-            elif any(map(str.strip, row)):
-                value = row[email][: limits.MAX_VALUE_CHARS]
-                batch.rejected.append(Rejected(number, self._email_header, value, problem))
-            else:
-                continue  # a row of spaces is blank, too
-            batch.rows += 1
+        columns = list(zip_longest(*rows, fillvalue=""))[: self._width]
+        columns += [("",) * len(rows)] * (self._width - len(columns))
+        found = address.normal_forms(columns[self._email])
+        places, again = self._places(found, first_row, batch)
+        self._reject(rows, first_row, found, batch)
+        batch.rows = len(rows) - found.count("") + len(batch.rejected)
+        cells = self._cells(columns)
+        texts = _objects(cells.attributes, len(rows))
+        batch.emails = sorted(places)  # the order of the index: neighbours share its pages
+        order = [places[email] for email in batch.emails]
+        batch.names = [cells.names[index] for index in order]
+        batch.attributes = [texts[index] for index in order]
+        self._merge_repeated(again, cells, batch)
         return batch
 
-    def _add(self, people: dict[str, Person], email: str, row: Row) -> None:
-        attributes = {
-            key: value[: limits.MAX_VALUE_CHARS]
-            for key, index in self._attributes
-            if (value := row[index].strip())
-        }
-        name = self._name_of(row)
-        known = people.get(email)
-        if known is None:
-            people[email] = Person(name, attributes)
-        else:
-            known.name = name or known.name
-            known.attributes.update(attributes)
+    def _places(
+        self, found: Sequence[str], first_row: int, batch: Batch
+    ) -> tuple[dict[str, int], dict[str, list[int]]]:
+        """Where each person stands first, and all the places of those who stand there again."""
+        places: dict[str, int] = {}
+        again: dict[str, list[int]] = {}
+        for index, email in enumerate(found):
+            if places.setdefault(email, index) != index and email:
+                again.setdefault(email, [places[email]]).append(index)
+                batch.repeated.append((first_row + index, email))
+        places.pop("", None)
+        return places, again
 
-    def _name_of(self, row: Row) -> str:
-        name = row[self._name].strip() if self._name is not None else ""
-        if not name:
-            halves = [row[i].strip() for i in (self._first, self._last) if i is not None]
-            name = " ".join(filter(None, halves))
+    def _reject(
+        self, rows: Sequence[Row], first_row: int, found: Sequence[str], batch: Batch
+    ) -> None:
+        for index in compress(range(len(rows)), (not email for email in found)):
+            if any(map(str.strip, rows[index])):  # a row of spaces is blank, and nobody's loss
+                cells = rows[index]
+                value = cells[self._email] if self._email < len(cells) else ""
+                told = address.explain(value)
+                shown = value[: limits.MAX_VALUE_CHARS]
+                batch.rejected.append(Rejected(first_row + index, self._email_header, shown, *told))
+
+    def _cells(self, columns: Sequence[Sequence[str]]) -> Cells:
+        attributes = {key: _trimmed(columns[place]) for key, place in self._attributes}
+        return Cells(self._names(columns), attributes)
+
+    def _names(self, columns: Sequence[Sequence[str]]) -> list[str]:
+        halves = [map(str.strip, columns[place]) for place in self._halves]
+        joined = [" ".join(filter(None, parts)) for parts in zip(*halves, strict=True)]
+        names = joined or [""] * len(columns[0])
+        if self._name is not None:
+            whole = map(str.strip, columns[self._name])
+            names = [name or half for name, half in zip(whole, names, strict=True)]
         # isprintable is the quick way past the rule: control characters could split a header.
-        return (name if name.isprintable() else _one_line(name))[:MAX_NAME_CHARS]
+        return [
+            (name if name.isprintable() else _one_line(name))[:MAX_NAME_CHARS] for name in names
+        ]
+
+    def _merge_repeated(self, again: dict[str, list[int]], cells: Cells, batch: Batch) -> None:
+        if not again:
+            return
+        index_of = {email: index for index, email in enumerate(batch.emails) if email in again}
+        for email, places in again.items():
+            known = [
+                (cells.names[place], {k: column[place] for k, column in cells.attributes.items()})
+                for place in places
+            ]
+            name, attributes = known[0]
+            for other_name, others in known[1:]:
+                name, attributes = self._merge(name, attributes, other_name, others)
+            filled = {key: value for key, value in attributes.items() if value}
+            batch.names[index_of[email]] = name
+            batch.attributes[index_of[email]] = _encode(filled)
 
 
-def _attribute_columns(columns: Sequence[Column]) -> Iterator[tuple[str, int]]:
+Known = tuple[str, dict[str, str]]
+
+
+def _first(name: str, attributes: dict[str, str], _: str, __: dict[str, str]) -> Known:
+    return name, attributes
+
+
+def _last(_: str, __: dict[str, str], name: str, attributes: dict[str, str]) -> Known:
+    return name, attributes
+
+
+def _filled(name: str, attributes: dict[str, str], later: str, others: dict[str, str]) -> Known:
+    return name or later, {key: value or others[key] for key, value in attributes.items()}
+
+
+def _replaced(name: str, attributes: dict[str, str], later: str, others: dict[str, str]) -> Known:
+    return _filled(later, others, name, attributes)
+
+
+_MERGES: dict[Existing, Callable[[str, dict[str, str], str, dict[str, str]], Known]] = {
+    Existing.SKIP: _first,
+    Existing.FILL: _filled,
+    Existing.OVERWRITE: _replaced,
+}
+
+
+def attribute_columns(columns: Sequence[Column]) -> Iterator[tuple[str, int]]:
     """Attributes, and the halves of a name, too: `{{ first_name }}` is what letters begin with."""
     own_keys = {column.key for column in columns if column.target is Target.ATTRIBUTE}
     for index, column in enumerate(columns):
@@ -108,8 +201,29 @@ def _attribute_columns(columns: Sequence[Column]) -> Iterator[tuple[str, int]]:
             yield column.target.value, index
 
 
-def _pad(row: Row, width: int) -> Row:
-    return row if len(row) >= width else row + [""] * (width - len(row))
+def _trimmed(column: Sequence[str]) -> list[str]:
+    cells = list(map(str.strip, column))
+    if max(map(len, cells)) > limits.MAX_VALUE_CHARS:
+        return [cell[: limits.MAX_VALUE_CHARS] for cell in cells]
+    return cells
+
+
+def _objects(columns: dict[str, list[str]], size: int) -> list[str]:
+    """A JSON object for each row, without its empty cells."""
+    if not columns:
+        return ["{}"] * size
+    members = [_members(f"{_quote(key)}:", cells) for key, cells in columns.items()]
+    rows = zip(*members, strict=True)
+    if any("" in column for column in members):
+        return [f"{{{','.join(filter(None, row))}}}" for row in rows]
+    return [f"{{{text}}}" for text in map(",".join, rows)]
+
+
+def _members(key: str, cells: list[str]) -> list[str]:
+    """`"key":"value"` for each cell, or "" for an empty one."""
+    if "" in cells:
+        return [key + _quote(cell) if cell else "" for cell in cells]
+    return [key + text for text in map(_quote, cells)]
 
 
 def _one_line(name: str) -> str:

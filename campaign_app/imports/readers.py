@@ -112,7 +112,7 @@ class Rows:
 
 
 def _cut(text: str) -> tuple[str, str]:
-    """Whole lines, and what begins after them; a CR at the end may have its LF in the next block."""
+    """Whole lines, and what follows them. After a CR at the end, its LF may come next."""
     end = max(text.rfind("\n"), text.rfind("\r", 0, -1)) + 1
     return text[:end], text[end:]
 

@@ -11,7 +11,7 @@ from typing import TextIO
 from campaign_app.imports.prepare import Rejected
 from campaign_app.lib.spreadsheets import defuse
 
-HEADER = ("Row", "Column", "Value", "Reason")
+HEADER = ("Row", "Column", "Value", "Reason", "What to do")
 
 
 class RejectsFile:
@@ -38,8 +38,8 @@ class RejectsFile:
         """Append rows and hand them to the system, so that the file can be read at any time."""
         for row in rejected:
             file = self._file or self._open()
-            cells = (row.row, defuse(row.column), defuse(row.value), defuse(row.reason))
-            csv.writer(file).writerow(cells)
+            words = map(defuse, (row.column, row.value, row.reason, row.remedy))
+            csv.writer(file).writerow([row.row, *words])
         if self._file:
             self._file.flush()
 

@@ -82,6 +82,8 @@ class Recipient(Owned, Base):
     )
     tags: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list, server_default=sql("'{}'"))
     """In alphabetical order. To search by them, say `tags <> '{}'` as well: see the index."""
+    import_id: Mapped[int | None] = mapped_column(BigInteger)
+    """The import that put them on the list: the record of their permission, so it is never gone."""
     status: Mapped[RecipientStatus] = mapped_column(
         choice(RecipientStatus, "status"),
         default=RecipientStatus.SUBSCRIBED,
@@ -100,6 +102,10 @@ class ConsentAction(StrEnum):
     UNSUBSCRIBED = "unsubscribed"
     BOUNCED = "bounced"
     COMPLAINED = "complained"
+    ASKED = "asked"
+    """To be subscribed, by a form; `subscribed` follows when they confirm it."""
+    PREFERENCES = "preferences"
+    """They chose among the lists that are offered to them."""
 
 
 class ConsentEvent(Owned, Base):
@@ -114,7 +120,11 @@ class ConsentEvent(Owned, Base):
     action: Mapped[ConsentAction] = mapped_column(choice(ConsentAction, "action"))
     reason: Mapped[str] = mapped_column(Text, default="", server_default="")
     source: Mapped[str] = mapped_column(Text, default="", server_default="")
-    """The door: page, import, api, link, one-click, smtp."""
+    """The door: page, import, api, link, one-click, smtp, form."""
+    evidence: Mapped[dict[str, Any]] = mapped_column(
+        JSONB, default=dict, server_default=sql("'{}'")
+    )
+    """Of a sign-up: `form` and its `version`, and the `ip` it came from."""
     user_id: Mapped[int | None] = mapped_column(
         BigInteger, ForeignKey("users.id", ondelete="SET NULL")
     )
@@ -140,6 +150,10 @@ class Group(Owned, Base):
     workspace_id: Mapped[WorkspaceId]
     name: Mapped[str] = mapped_column(Text)
     hidden: Mapped[bool] = mapped_column(default=False, server_default="false")
+    public: Mapped[bool] = mapped_column(default=False, server_default="false")
+    """Its members see it, and may join and leave it, behind the unsubscribe link."""
+    public_name: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """What they see it called; empty: as we call it."""
     purge_after: Mapped[When | None]
     """Set for a hidden group that people deleted: when its members are forgotten, too."""
     created_at: Mapped[Created]
@@ -163,6 +177,32 @@ class GroupMember(Owned, Base):
             ondelete="CASCADE",
         ),
         Index("ix_group_members_recipient_id", "recipient_id"),
+    )
+
+    workspace_id: Mapped[WorkspaceId]
+    group_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    recipient_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    created_at: Mapped[Created]
+
+
+class GroupRefusal(Owned, Base):
+    """Somebody left a group of their own will: a trigger keeps everybody from putting them back."""
+
+    __tablename__ = "group_refusals"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["workspace_id", "group_id"],
+            ["groups.workspace_id", "groups.id"],
+            name="fk_group_refusals_group",
+            ondelete="CASCADE",
+        ),
+        ForeignKeyConstraint(
+            ["workspace_id", "recipient_id"],
+            ["recipients.workspace_id", "recipients.id"],
+            name="fk_group_refusals_recipient",
+            ondelete="CASCADE",
+        ),
+        Index("ix_group_refusals_recipient_id", "recipient_id"),
     )
 
     workspace_id: Mapped[WorkspaceId]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from celery import Celery, Task
 from flask import Flask
+from redis.exceptions import RedisError
 
+from campaign_app.extensions import redis
 from campaign_app.lib import logs
 
 DISPATCH, SENDING, JOBS = QUEUES = ("dispatch", "sending", "jobs")
@@ -16,6 +18,8 @@ TICK_SECONDS = 10
 """How often Beat rings the dispatcher."""
 SWEEP_SECONDS = 30
 """How often imports and waiting addresses that nobody works at are looked for."""
+WORDS_SECONDS = 5
+"""How often recipients are looked for whose words are not indexed yet."""
 HOUSE_SECONDS = 3600
 """How often old rows are forgotten."""
 DOORBELL_SECONDS = 10
@@ -50,6 +54,14 @@ def lists(queue: str) -> list[str]:
     return [queue, f"{queue}\x06\x16{LATER}"]  # as Kombu names them
 
 
+def jobs_wait() -> bool:
+    """Whether jobs are in their queue: then all workers are busy. False while Redis is away."""
+    try:
+        return any(redis.client.llen(name) for name in lists(JOBS))
+    except RedisError:
+        return False
+
+
 TASK_MODULES = tuple(f"campaign_app.tasks.{queue}" for queue in QUEUES)
 """One module a queue."""
 ROUTES = {f"{queue}.*": {"queue": queue} for queue in QUEUES}
@@ -79,6 +91,8 @@ def _settings(redis_url: str) -> dict[str, object]:
             },
             "imports": _every(SWEEP_SECONDS, "jobs.sweep_imports", expires=SWEEP_SECONDS),
             "groups": _every(SWEEP_SECONDS, "jobs.sweep_groups", expires=SWEEP_SECONDS),
+            "recipients": _every(SWEEP_SECONDS, "jobs.sweep_recipients", expires=SWEEP_SECONDS),
+            "words": _every(WORDS_SECONDS, "jobs.index_words", expires=WORDS_SECONDS),
             "house": _every(HOUSE_SECONDS, "jobs.keep_house", expires=HOUSE_SECONDS),
         },
     }

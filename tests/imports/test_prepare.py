@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import csv
+import json
+
+import pytest
 
 from campaign_app.imports.mapping import Column, Target
-from campaign_app.imports.prepare import Preparer, Rejected
+from campaign_app.imports.prepare import Batch, Preparer, Rejected
 from campaign_app.imports.rejects import RejectsFile
 from campaign_app.imports.seen import Seen
+from campaign_app.models.imports import EmptyCells, Existing
 
 COLUMNS = [
     Column("Mail", Target.EMAIL),
@@ -18,24 +22,44 @@ COLUMNS = [
 ]
 
 
+def people(batch: Batch) -> dict[str, tuple[str, dict[str, str]]]:
+    found = zip(batch.emails, batch.names, map(json.loads, batch.attributes), strict=True)
+    return {email: (name, attributes) for email, name, attributes in found}
+
+
 def test_first_and_last_name_are_joined_and_kept_for_greetings():
     batch = Preparer(COLUMNS).batch(2, [["  A@X.com ", "Ann", "NA", "Rome", "psst"]])
-    person = batch.people["a@x.com"]
-    assert person.name == "Ann NA"
-    assert person.attributes == {"first_name": "Ann", "last_name": "NA", "city": "Rome"}
+    attributes = {"first_name": "Ann", "last_name": "NA", "city": "Rome"}
+    assert people(batch) == {"a@x.com": ("Ann NA", attributes)}
 
 
-def test_of_repeated_people_the_last_filled_cells_win():
+def test_a_whole_name_goes_before_its_halves():
+    columns = [*COLUMNS[:3], Column("Name", Target.NAME)]
+    rows = [["a@x.com", "Ann", "Lee", "Dr. Lee"], ["b@x.com", "Bo", "", ""]]
+    names = {email: name for email, (name, _) in people(Preparer(columns).batch(2, rows)).items()}
+    assert names == {"a@x.com": "Dr. Lee", "b@x.com": "Bo"}
+
+
+@pytest.mark.parametrize(
+    ("existing", "empty_cells", "expected"),
+    [
+        ("overwrite", "keep", ("Anna", {"first_name": "Anna", "city": "Oslo"})),
+        ("overwrite", "erase", ("", {"city": "Oslo"})),
+        ("fill", "keep", ("Ann", {"first_name": "Ann", "city": "Rome"})),
+        ("skip", "keep", ("Ann", {"first_name": "Ann", "city": "Rome"})),
+    ],
+)
+def test_repeated_rows_have_the_effect_they_would_have_one_by_one(existing, empty_cells, expected):
     rows = [
         ["a@x.com", "Ann", "", "Rome"],
         ["A@x.com", "Anna", "", ""],
         ["a@x.com", "", "", "Oslo"],
     ]
-    batch = Preparer(COLUMNS).batch(2, rows)
-    assert list(batch.people) == ["a@x.com"]
-    assert batch.people["a@x.com"].name == "Anna"
-    assert batch.people["a@x.com"].attributes == {"first_name": "Anna", "city": "Oslo"}
+    preparer = Preparer(COLUMNS, existing=Existing(existing), empty_cells=EmptyCells(empty_cells))
+    batch = preparer.batch(2, rows)
+    assert people(batch) == {"a@x.com": expected}
     assert (batch.rows, batch.rejected) == (3, [])
+    assert batch.repeated == [(3, "a@x.com"), (4, "a@x.com")]
 
 
 def test_bad_rows_are_rejected_with_their_place_and_blank_ones_passed_over():
@@ -45,24 +69,42 @@ def test_bad_rows_are_rejected_with_their_place_and_blank_ones_passed_over():
         (13, "Mail", ""),
     ]
     assert "has no @" in batch.rejected[0].reason
-    assert (batch.rows, list(batch.people)) == (3, ["b@x.com"])
+    assert (batch.rows, batch.emails) == (3, ["b@x.com"])
+
+
+def test_short_and_long_rows_are_read_by_their_columns():
+    rows = [["a@x.com"], ["b@x.com", "B", "", "Rome", "s", "too", "many"]]
+    batch = Preparer(COLUMNS).batch(2, rows)
+    assert people(batch)["a@x.com"] == ("", {})
+    assert people(batch)["b@x.com"] == ("B", {"first_name": "B", "city": "Rome"})
+
+
+def test_a_file_of_addresses_alone_is_enough():
+    assert people(Preparer(COLUMNS[:1]).batch(1, [["a@x.com"]])) == {"a@x.com": ("", {})}
 
 
 def test_a_name_is_one_line():
     batch = Preparer(COLUMNS).batch(2, [["a@x.com", "Ann\r\nBcc: z@x.com", ""]])
-    assert batch.people["a@x.com"].name == "Ann Bcc: z@x.com"
+    assert batch.names == ["Ann Bcc: z@x.com"]
+
+
+def test_a_cell_as_long_as_a_book_is_cut():
+    batch = Preparer(COLUMNS).batch(2, [["a@x.com", "A", "B", "x" * 5_000]])
+    assert len(people(batch)["a@x.com"][1]["city"]) == 1_000
 
 
 def test_rejected_rows_are_harmless_in_a_spreadsheet(tmp_path):
     path = tmp_path / "rejected" / "7.csv"
+    bad = Rejected(2, "=Mail", "=cmd()", "“=cmd()” has no @.", "Mend it.")
     with RejectsFile(path) as file:
         assert not path.exists()
-        file.add(
-            [Rejected(2, "=Mail", "=cmd()", "“=cmd()” has no @."), Rejected(3, "Mail", "é", "-")]
-        )
+        file.add([bad, Rejected(3, "Mail", "é", "-", "+")])
     rows = list(csv.reader(path.read_text("utf-8-sig").splitlines()))
-    assert rows[0] == ["Row", "Column", "Value", "Reason"]
-    assert rows[1:] == [["2", "'=Mail", "'=cmd()", "“=cmd()” has no @."], ["3", "Mail", "é", "'-"]]
+    assert rows == [
+        ["Row", "Column", "Value", "Reason", "What to do"],
+        ["2", "'=Mail", "'=cmd()", "“=cmd()” has no @.", "Mend it."],
+        ["3", "Mail", "é", "'-", "'+"],
+    ]
 
 
 def test_everybody_is_new_once():

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from campaign_app.extensions import db
-from campaign_app.imports import preview, run
+from campaign_app.imports import job, preview, run
 from campaign_app.lib import clock
 from campaign_app.models.imports import Import, ImportState
 from campaign_app.models.recipients import GroupMember, Recipient, RecipientStatus, Suppression
@@ -53,7 +53,7 @@ def done(import_id: int, folder: Path) -> Import:
 
 
 def counts(row: Import) -> dict[str, int]:
-    return {name: getattr(row, name) for name in run.COUNTS if getattr(row, name)}
+    return {name: getattr(row, name) for name in job.COUNTS if getattr(row, name)}
 
 
 def people(workspace) -> dict[str, Recipient]:
@@ -206,7 +206,7 @@ def test_a_stop_is_obeyed_between_batches(workspace, tmp_path):
     lines = "".join(f"user{n}@x.com\n" for n in range(25_000))
     import_id = waiting(workspace, tmp_path, f"email\n{lines}", stop_requested=True)
     row = done(import_id, tmp_path)
-    assert (row.state, row.rows) == (ImportState.STOPPED, run.BATCH_ROWS)
+    assert (row.state, row.rows) == (ImportState.STOPPED, job.BATCH_ROWS)
     assert 0 < row.bytes_read < row.size
 
 
@@ -226,14 +226,14 @@ def test_a_file_that_is_gone_is_said_so(workspace, tmp_path):
 
 def test_a_worker_that_lost_its_claim_writes_nothing(workspace, tmp_path, monkeypatch):
     import_id = waiting(workspace, tmp_path, "email\na@x.com\n")
-    ours = run.open_rows
+    ours = job.open_rows
 
     def stolen(*args):
         with db.engine.begin() as other:
             other.execute(update(Import).where(Import.id == import_id).values(worker="another"))
         return ours(*args)
 
-    monkeypatch.setattr(run, "open_rows", stolen)
+    monkeypatch.setattr(job, "open_rows", stolen)
     row = done(import_id, tmp_path)
     assert (row.worker, row.state, row.rows) == ("another", ImportState.RUNNING, 0)
     assert people(workspace) == {}

@@ -1,0 +1,91 @@
+"""The import itself: batch by batch, each one transaction, its progress a part of it.
+
+A worker that takes over after a crash therefore reads the file again from its start, only
+remembering whom it meets, until it stands where the last commit was.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Row
+
+from campaign_app.imports.job import COUNTS, Job, orders_of
+from campaign_app.imports.merge import Merged, Merger
+from campaign_app.imports.prepare import Batch
+from campaign_app.imports.rejects import RejectsFile
+from campaign_app.lib import metrics
+from campaign_app.models.imports import ImportState
+
+
+def work(job: Job) -> ImportState:
+    """Import a file to its end, or until somebody stops it or others must have their turn."""
+    row = job.load()
+    merger = Merger(job.connection, orders_of(row))
+    with (
+        RejectsFile(job.stores.state_path / job.rejected_key) as rejects,
+        job.batches(row, merger) as batches,
+    ):
+        state = _write(job, row, batches, merger, rejects)
+    if state == ImportState.DONE:
+        job.end(state, bytes_read=row.size)
+        job.stores.discard(row.storage_key)
+    elif state == ImportState.STOPPED:
+        job.end(state)
+    else:
+        return state
+    job.note()
+    return state
+
+
+def _write(
+    job: Job, row: Row[Any], batches: Iterator[Batch], merger: Merger, rejects: RejectsFile
+) -> ImportState:
+    """Write batch by batch, and tell how it ended."""
+    totals = Counter({name: getattr(row, name) for name in COUNTS})
+    read = 0
+    job.report(rejected_key=job.rejected_key)
+    for batch in batches:
+        read += batch.rows
+        rejects.add(batch.rejected)
+        merger.meet(batch)
+        if read <= row.rows:
+            stop = job.report()
+            job.connection.commit()
+            job.turn.caught_up()
+        else:
+            stop = _write_one(job, batch, merger, totals)
+        if stop:
+            return ImportState.STOPPED
+        if read > row.rows and job.turn.is_over():
+            job.report(state=ImportState.WAITING, worker="")
+            job.connection.commit()
+            return ImportState.WAITING
+    return ImportState.DONE
+
+
+def _write_one(job: Job, batch: Batch, merger: Merger, totals: Counter[str]) -> bool:
+    counts = counts_of(batch, job.again(lambda: merger.merge(batch)))
+    totals.update(counts)
+    metrics.import_rows(counts)
+    stop = job.report(bytes_read=batch.bytes_read, **totals)
+    job.connection.commit()
+    return stop
+
+
+def counts_of(batch: Batch, merged: Merged) -> dict[str, int]:
+    """The counts of a batch. Everybody counts once per file, at the first row; so "unchanged" can
+    fall, when somebody whom the file left as they were is changed by a later row.
+    """
+    people = sum(batch.firsts)
+    return {
+        "rows": batch.rows,
+        "new": len(merged.new),
+        "updated": merged.updated,
+        "unchanged": people - len(merged.new) - merged.updated,
+        "duplicates": batch.rows - len(batch.rejected) - people,
+        "invalid": len(batch.rejected),
+        "suppressed": len(merged.suppressed),
+    }

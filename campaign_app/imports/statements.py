@@ -1,0 +1,133 @@
+"""What an import says to the database."""
+
+from __future__ import annotations
+
+TABLE = """
+CREATE TEMP TABLE import_stage (n int, id bigint, first boolean, name text, attributes jsonb)
+"""
+
+# Imports of one workspace take turns by batches: two that name the same people in different order
+# would lock each other's rows. A limit on statements is meant for pages, not for batches. And what
+# a crash of the database takes back, it takes back whole: the next worker does it again.
+BEGIN = """
+SELECT set_config('statement_timeout', '0', true), set_config('synchronous_commit', 'off', true),
+       pg_advisory_xact_lock(:kind, hashint8(:workspace_id))
+"""
+
+HISTORY = """
+SELECT coalesce(min(created_at), now()), coalesce(max(number), 0)
+FROM import_batches WHERE workspace_id = :workspace_id AND import_id = :import_id
+"""
+
+# LATERAL … LIMIT looks each address up by the index; a join, planned on the statistics of a table
+# that was empty a minute ago, reads the whole workspace for every batch.
+LOOK_UP = """
+WITH asked AS MATERIALIZED (
+  SELECT email COLLATE "C" AS email, n
+  FROM unnest(CAST(:emails AS text[])) WITH ORDINALITY AS a(email, n)
+), found AS MATERIALIZED (
+  SELECT a.n, r.id, r.status <> 'subscribed' AS left_us
+  FROM asked a CROSS JOIN LATERAL (
+    SELECT id, status FROM recipients
+    WHERE workspace_id = :workspace_id AND email = a.email LIMIT 1
+  ) r
+)
+SELECT
+  (SELECT coalesce(array_agg(n), '{}') FROM found) AS places,
+  (SELECT coalesce(array_agg(id), '{}') FROM found) AS ids,
+  ARRAY(
+    SELECT n FROM found WHERE left_us
+    UNION
+    SELECT n FROM asked
+    WHERE EXISTS (SELECT FROM suppressions WHERE workspace_id = :workspace_id) AND EXISTS (
+      SELECT FROM suppressions p WHERE p.workspace_id = :workspace_id
+        AND p.email_hash = sha256(convert_to(asked.email, 'UTF8'))
+    )
+  ) AS suppressed
+"""
+
+IDS = """
+SELECT array_agg(nextval(pg_get_serial_sequence('recipients', 'id')))
+FROM generate_series(1, :number)
+"""
+
+# An attribute that is stored without a value counts as one that is missing.
+_BEFORE = """
+WITH before AS MATERIALIZED (
+  SELECT * FROM (
+    SELECT s.n, s.first, r.id, r.name, r.attributes, r.tags, r.updated_at,
+      CASE
+        WHEN :existing = 'skip' OR (:existing = 'fill' AND r.name <> '') THEN r.name
+        WHEN s.name = '' AND NOT :erases_names THEN r.name
+        ELSE s.name
+      END AS new_name,
+      CASE
+        WHEN :existing = 'skip' THEN r.attributes
+        WHEN :existing = 'overwrite' THEN r.attributes - CAST(:erased AS text[]) || s.attributes
+        WHEN r.attributes @? '$.* ? (@ == "")' THEN s.attributes || (
+          SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each(r.attributes)
+          WHERE value <> '""' OR NOT s.attributes ? key
+        )
+        ELSE s.attributes || r.attributes
+      END AS new_attributes,
+      CASE
+        WHEN r.tags @> CAST(:tags AS text[]) THEN r.tags
+        ELSE ARRAY(
+          SELECT DISTINCT tag COLLATE "C" FROM unnest(r.tags || CAST(:tags AS text[])) AS t(tag)
+          ORDER BY 1
+        )
+      END AS new_tags
+    FROM import_stage s CROSS JOIN LATERAL (
+      SELECT id, name, attributes, tags, updated_at FROM recipients
+      WHERE workspace_id = :workspace_id AND id = s.id LIMIT 1
+    ) r
+  ) both_ways
+  WHERE new_name <> name OR new_attributes <> attributes OR new_tags <> tags
+)
+"""
+
+COMPARE = """
+SELECT coalesce(array_agg(n), '{}') AS differing FROM before
+"""
+
+WRITE = """
+, changed AS (
+  UPDATE recipients r
+  SET name = b.new_name, attributes = b.new_attributes, tags = b.new_tags, updated_at = now()
+  FROM before b
+  WHERE r.workspace_id = :workspace_id AND r.id = b.id AND r.updated_at = b.updated_at
+  RETURNING r.id
+), joined AS (
+  INSERT INTO group_members (workspace_id, group_id, recipient_id)
+  SELECT :workspace_id, g.id, p.id
+  FROM groups g, (
+    SELECT unnest(CAST(:made AS bigint[])) AS id UNION ALL SELECT id FROM import_stage
+  ) p
+  WHERE g.workspace_id = :workspace_id AND g.id = ANY(CAST(:group_ids AS bigint[]))
+  ORDER BY g.id, p.id
+  ON CONFLICT DO NOTHING
+  RETURNING group_id, recipient_id
+), kept AS (
+  INSERT INTO import_batches (workspace_id, import_id, number, made, changed, names, attributes,
+                              tags, updated, joined, joined_groups)
+  SELECT :workspace_id, :import_id, :number, CAST(:made AS bigint[]), b.*, j.*
+  FROM (
+    SELECT coalesce(array_agg(id), '{}') AS changed, coalesce(array_agg(name), '{}'),
+           coalesce(array_agg(attributes), '{}'), coalesce(array_agg(tags::text), '{}'),
+           coalesce(array_agg(updated_at), '{}')
+    FROM before
+  ) b, (
+    SELECT coalesce(array_agg(recipient_id), '{}') AS joined,
+           coalesce(array_agg(group_id), '{}')
+    FROM joined
+  ) j
+  WHERE :made <> '{}' OR cardinality(b.changed) + cardinality(j.joined) > 0
+)
+SELECT count(*) AS differing,
+       (SELECT count(*) FROM changed) AS changed,
+       count(*) FILTER (WHERE first OR updated_at < :since) AS updated
+FROM before
+"""
+
+
+COMPARE, WRITE = _BEFORE + COMPARE, _BEFORE + WRITE
