@@ -14,6 +14,7 @@ from campaign_app.models.people import Membership, Role, User, Workspace
 from campaign_app.models.recipients import Group, GroupMember, Recipient
 from campaign_app.models.senders import Security, Sender
 from campaign_app.models.templates import Template
+from campaign_app.models.uploads import Upload
 
 _numbers = itertools.count(1)
 T = TypeVar("T")
@@ -88,6 +89,18 @@ def campaign(workspace: Workspace, *, groups: list[Group] | None = None, **value
     for one in groups or []:
         save(CampaignGroup(workspace_id=workspace.id, campaign_id=row.id, group_id=one.id))
     return row
+
+
+def upload(workspace: Workspace, **values: Any) -> Upload:
+    """An upload of ten bytes, of which nothing has arrived and nothing is on the disk."""
+    defaults = {
+        "filename": "people.csv",
+        "size": 10,
+        "part_size": 8 * 1024**2,
+        "storage_key": f"uploads/{next(_numbers):032x}",
+        "expires_at": clock.now() + timedelta(days=1),
+    }
+    return save(Upload(workspace_id=workspace.id, **{**defaults, **values}))
 
 
 def message(campaign: Campaign, recipient: Recipient, **values: Any) -> Message:

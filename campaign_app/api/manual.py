@@ -22,7 +22,8 @@ MARKS = (
 )
 TOLD_ELSEWHERE = frozenset({"401", "403", "429", "500", "503"})
 """Problems that every operation may answer: the introduction tells of them."""
-FORMATS = {"date-time": "moment (RFC 3339)", "email": "e-mail address"}
+FORM = "multipart/form-data"
+FORMATS = {"date-time": "moment (RFC 3339)", "binary": "file", "email": "e-mail address"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,11 @@ class Entry:
     """How curl sends it."""
     example: str
     """What it answers."""
+
+    @property
+    def short(self) -> str:
+        """The path without what all have in common: "/campaigns/{id}"."""
+        return re.sub(r"^/api/v\d+|\w+_(?=id\})", "", self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,8 @@ def _entries(document: dict[str, Any], server: str) -> Iterator[tuple[str, Entry
 def _entry(
     operation: dict[str, Any], method: str, path: str, known: dict[str, Any], server: str
 ) -> Entry:
-    body = _schema(operation.get("requestBody", {}).get("content", {}), known)
+    asked = operation.get("requestBody", {}).get("content", {})
+    body = _schema(asked, known)
     status, good = next(iter(operation["responses"].items()))
     answer = _schema(good.get("content", {}), known)
     return Entry(
@@ -120,13 +127,19 @@ def _entry(
             for code, one in operation["responses"].items()
             if MIMETYPE in one.get("content", {}) and code not in TOLD_ELSEWHERE
         ],
-        request=_curl(method.upper(), server + _filled(path), _example(body, known, asked=True)),
+        request=_curl(
+            method.upper(),
+            server + _filled(path),
+            None if FORM in asked else _example(body, known, asked=True),
+            has_file=FORM in asked,
+        ),
         example=_shown(_example(answer, known)),
     )
 
 
 def _schema(content: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
-    return examples.resolved(content.get("application/json", {}).get("schema", {}), known)
+    kind = content.get("application/json") or content.get(FORM, {})
+    return examples.resolved(kind.get("schema", {}), known)
 
 
 def _parameter(one: dict[str, Any]) -> Field:
@@ -211,9 +224,11 @@ def _filled(path: str) -> str:
     return re.sub(r"\{\w+\}", str(examples.VALUES["id"]), path)
 
 
-def _curl(method: str, url: str, body: Any) -> str:  # noqa: ANN401  any JSON
+def _curl(method: str, url: str, body: Any, *, has_file: bool = False) -> str:  # noqa: ANN401
     lines = [f"curl -X {method} {url}" if method != "GET" else f"curl {url}"]
     lines.append('  -H "Authorization: Bearer $TOKEN"')
+    if has_file:
+        lines.append("  -F file=@people.csv")
     if body is not None:
         text = _shown(body).replace("'", "'\\''")
         lines += ['  -H "Content-Type: application/json"', f"  -d '{text}'"]

@@ -38,8 +38,28 @@ seconds to wait.
 TAGS = {
     "senders": "SMTP accounts, and how fast each may send.",
     "campaigns": "One e-mail to everybody in its audience: written, started, watched, decided on.",
-    "groups": "Named sets of recipients.",
+    "imports": "Files of recipients on their way onto the list.",
+    "recipients": "The people on your list, and whether they may be mailed.",
+    "groups": "Named sets of recipients, for the `group_ids` of campaigns.",
 }
+FILE: dict[str, Any] = {
+    "multipart/form-data": {
+        "schema": {
+            "type": "object",
+            "required": ["file"],
+            "additionalProperties": False,
+            "properties": {
+                "file": {"type": "string", "format": "binary", "description": "CSV or .xlsx."},
+                "mapping": {
+                    "type": "string",
+                    "description": "A JSON object: what columns become, by their headers.",
+                },
+            },
+        }
+    },
+    "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+}
+"""A small file in a request."""
 Schemas = dict[type[BaseModel], dict[str, Any]]
 
 
@@ -99,7 +119,9 @@ def _operation(operation: Operation, schemas: Schemas) -> dict[str, Any]:
         "parameters": _parameters(operation),
         "responses": _answers(operation, schemas),
     }
-    if operation.body:
+    if operation.takes_file:
+        described["requestBody"] = {"required": True, "content": FILE}
+    elif operation.body:
         content = {"application/json": {"schema": schemas[operation.body]}}
         described["requestBody"] = {"required": True, "content": content}
     return described
@@ -153,7 +175,9 @@ def _flat(shape: type[BaseModel]) -> dict[str, Any]:
 
 def _answers(operation: Operation, schemas: Schemas) -> dict[str, Any]:
     good: dict[str, Any] = {"description": HTTPStatus(operation.status).phrase}
-    if operation.answer:
+    if operation.gives_file:
+        good["content"] = {"text/csv": {"schema": {"type": "string"}}}
+    elif operation.answer:
         good["content"] = {"application/json": {"schema": schemas[operation.answer]}}
     problem = {MIMETYPE: {"schema": schemas[Problem]}}
     return {
@@ -170,7 +194,8 @@ def _refusals(operation: Operation) -> list[int]:
     found = {401, 429, 500, 503}
     found |= {404} if operation.load else set()
     found |= {403, 413, 422} if operation.method in CHANGING else set()
-    found |= {400, 415} if operation.body else set()
+    found |= {400, 415} if operation.body or operation.takes_file else set()
+    found |= {507} if "/upload" in operation.path else set()
     found |= {422} if operation.query else set()
     found |= {409} if operation.conflicts else set()
     return sorted(found)

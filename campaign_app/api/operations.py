@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from campaign_app.api import campaign_actions, campaigns, groups, messages, senders
+from campaign_app.api import (
+    campaign_actions,
+    campaigns,
+    groups,
+    imports,
+    messages,
+    recipients,
+    senders,
+    uploads,
+)
 
 OPERATIONS = tuple(
     operation
-    for noun in (senders, campaigns, campaign_actions, messages, groups)
+    for noun in (
+        senders,
+        campaigns,
+        campaign_actions,
+        messages,
+        uploads,
+        imports,
+        recipients,
+        groups,
+    )
     for operation in noun.routes.operations
 )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypeVar
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO, Any, TypeVar
 
 from flask import request
 from pydantic import BaseModel, ValidationError
@@ -12,6 +14,8 @@ from pydantic_core import ErrorDetails
 from campaign_app.api.problems import BadInputError, Mistake
 
 M = TypeVar("M", bound=BaseModel)
+
+FORM_FIELDS = ("file", "mapping")
 
 SAID = {
     "missing": "This is required.",
@@ -35,6 +39,7 @@ SAID = {
     "too_short": "Give at least {min_length}.",
     "too_long": "Give at most {max_length}.",
     "finite_number": "This must be a finite number.",
+    "dict_type": "Write an object, in curly brackets.",
     "model_type": "Write an object, in curly brackets.",
     "value_error": "{error}",
 }
@@ -56,6 +61,41 @@ def body(shape: type[M]) -> M:
             message = f"The body is not JSON: {where}."
             raise BadInputError(message, status=400) from None
         raise _refusal(details, in_body=True) from None
+
+
+@dataclass(frozen=True, slots=True)
+class SentFile:
+    """A small file that came with the request, and the other fields of its form."""
+
+    filename: str
+    stream: IO[bytes]
+    fields: Mapping[str, str]
+
+
+def file() -> SentFile:
+    """The file in the body: the field `file` of a form, or the body itself.
+
+    Raises BadInputError, 415 or 422.
+    """
+    if request.mimetype == "multipart/form-data":
+        return _file_of_form()
+    if request.is_json or request.mimetype == "application/x-www-form-urlencoded":
+        message = (
+            "Send the file in the field “file” of a form (multipart/form-data), or as the body"
+            " itself, with the header Content-Type: application/octet-stream."
+        )
+        raise BadInputError(message, status=415)
+    return SentFile("", io.BytesIO(request.get_data()), {})
+
+
+def _file_of_form() -> SentFile:
+    sent = request.files.getlist("file")
+    if len(sent) != 1:
+        raise BadInputError("Send one file, in the field “file”.")
+    unknown = [name for name in (*request.files, *request.form) if name not in FORM_FIELDS]
+    if unknown:
+        raise BadInputError(f"There is nothing called “{unknown[0]}” here. Is it misspelt?")
+    return SentFile(sent[0].filename or "", sent[0].stream, request.form.to_dict())
 
 
 def nothing() -> None:

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar, get_type_hints
 
-from flask import Response, g, request
+from flask import Response, g, request, send_file
 from pydantic import BaseModel
 
 from campaign_app.api import reading
-from campaign_app.api.shapes import Body, Query
+from campaign_app.api.reading import SentFile
+from campaign_app.api.shapes import Body, Download, Query
 from campaign_app.extensions import db
 from campaign_app.lib.tenancy import HasId
 from campaign_app.services import idempotency
@@ -27,7 +28,8 @@ from campaign_app.services.idempotency import Answer
 KEY_HEADER = "Idempotency-Key"
 CHANGING = frozenset({"POST", "PATCH", "DELETE"})
 
-View = TypeVar("View", bound=Callable[..., BaseModel | None])
+Made = BaseModel | Download | None
+View = TypeVar("View", bound=Callable[..., Made])
 Load = Callable[[HasId, int], object]
 
 
@@ -38,7 +40,7 @@ class Operation:
     noun: str
     method: str
     path: str
-    view: Callable[..., BaseModel | None]
+    view: Callable[..., Made]
     load: Load | None
     status: int
     conflicts: bool
@@ -48,7 +50,9 @@ class Operation:
     body: type[Body] | None
     query: type[Query] | None
     answer: type[BaseModel] | None
-    """The shapes of what it takes and gives; without an answer it is 204."""
+    """The shapes of what it takes and gives; without an answer it is 204, or a download."""
+    takes_file: bool
+    gives_file: bool
 
     @property
     def name(self) -> str:
@@ -65,6 +69,8 @@ class Operation:
             return self._write(known, repeated=True)
         g.bells = []
         made = self.view(*rows, **given)
+        if isinstance(made, Download):
+            return _sent(made)
         answer = Answer(self.status, made.model_dump_json() if made else "")
         if key is not None:
             idempotency.keep(g.workspace, key, answer)
@@ -74,11 +80,13 @@ class Operation:
             ring()
         return self._write(answer)
 
-    def _inputs(self) -> dict[str, BaseModel]:
-        given: dict[str, BaseModel] = {}
+    def _inputs(self) -> dict[str, BaseModel | SentFile]:
+        given: dict[str, BaseModel | SentFile] = {}
         if self.query:
             given["query"] = reading.query(self.query)
-        if self.body:
+        if self.takes_file:
+            given["file"] = reading.file()
+        elif self.body:
             given["body"] = reading.body(self.body)
         elif self.method in CHANGING:
             reading.nothing()
@@ -149,7 +157,9 @@ class Routes:
                 idempotent,
                 body=hints.get("body"),
                 query=hints.get("query"),
-                answer=None if hints["return"] is type(None) else hints["return"],
+                answer=None if hints["return"] in (type(None), Download) else hints["return"],
+                takes_file=hints.get("file") is SentFile,
+                gives_file=hints["return"] is Download,
             )
             self.operations.append(operation)
             return view
@@ -160,6 +170,15 @@ class Routes:
 def after_commit(ring: Callable[..., None], *args: object) -> None:
     """Do this once the transaction is committed: the row is the truth, the bell only rings."""
     g.bells.append(partial(ring, *args))
+
+
+def _sent(download: Download) -> Response:
+    return send_file(
+        download.path,
+        mimetype=download.mimetype,
+        as_attachment=True,
+        download_name=download.filename,
+    )
 
 
 def _digest() -> str:

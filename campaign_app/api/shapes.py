@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Generic, Protocol, TypeVar
 from urllib.parse import urlencode
 
@@ -69,6 +71,15 @@ class Out(BaseModel):
     """JSON that goes out."""
 
     model_config = ConfigDict(frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file that goes out as it is."""
+
+    path: Path
+    filename: str
+    mimetype: str
 
 
 class Listing(Out, Generic[T]):

@@ -68,16 +68,18 @@ def begin(workspace: HasId, stores: Stores, source: Source, *, most: int, user: 
 def resume(upload: Upload, stores: Stores) -> Offer:
     """What has arrived, and fresh addresses for the rest. Raises Gone, Unavailable."""
     rows.prolong(upload)
+    plan = upload.plan
     db.session.commit()
-    present = stores.of(upload.storage_key).parts(upload.plan)
+    present = stores.of(plan.key).parts(plan)
     return _offer(stores, upload, present)
 
 
 def abort(workspace: HasId, upload: Upload, stores: Stores) -> None:
     """Give an upload up, with all that has arrived. Raises Conflict for one that is complete."""
     rows.abort(workspace, upload)
+    plan = upload.plan
     db.session.commit()
-    stores.of(upload.storage_key).abort(upload.plan)
+    stores.of(plan.key).abort(plan)
 
 
 def complete(
@@ -97,10 +99,13 @@ def complete(
     if upload.state == UploadState.COMPLETE and upload.import_id:
         return imports.get(workspace, upload.import_id)
     rows.open_until(upload)
-    db.session.commit()
+    plan = upload.plan
     if not upload.assembled:
-        _assemble(upload, stores, given)
-    dialect, columns = look(workspace, stores, upload.storage_key, wishes=wishes)
+        db.session.commit()
+        store = stores.of(plan.key)
+        store.assemble(plan, rows.whole(plan, store.parts(plan), given))
+        upload.assembled = True
+    dialect, columns = look(workspace, stores, plan.key, wishes=wishes)
     held = rows.hold(workspace, upload)
     if held.state == UploadState.COMPLETE and held.import_id:
         return imports.get(workspace, held.import_id)
@@ -167,9 +172,16 @@ def add_import(
         user=user,
     )
     if source.campaign_id is not None:
-        columns_of.check(columns)
+        _check(columns)
         _start(workspace, made, source.campaign_id, user)
     return made
+
+
+def _check(columns: Sequence[Column]) -> None:
+    try:
+        columns_of.check(columns)
+    except Invalid as error:  # a program has no field for each column
+        raise Invalid(error.message, field="mapping") from None
 
 
 def _start(workspace: HasId, made: Import, campaign_id: int, user: User) -> None:
@@ -179,13 +191,6 @@ def _start(workspace: HasId, made: Import, campaign_id: int, user: User) -> None
     choices = Choices(group_ids=[own], permission=True)
     import_choices.choose(workspace, made, choices=choices, user=user)
     imports.start(workspace, made, user=user)
-
-
-def _assemble(upload: Upload, stores: Stores, given: Mapping[int, str] | None) -> None:
-    store, plan = stores.of(upload.storage_key), upload.plan
-    store.assemble(plan, rows.whole(plan, store.parts(plan), given))
-    upload.assembled = True
-    db.session.commit()
 
 
 def _offer(stores: Stores, upload: Upload, present: Sequence[Part]) -> Offer:

@@ -84,10 +84,21 @@ def get(workspace: HasId, import_id: int) -> Import:
     return get_owned(workspace, Import, import_id)
 
 
+def some(workspace: HasId, ids: Sequence[int]) -> Sequence[Import]:
+    """Those of the ids that are imports of the workspace; strangers' are passed over."""
+    return db.session.scalars(owned_by(workspace, Import).where(Import.id.in_(ids))).all()
+
+
 def page(workspace: HasId, *, number: int = 1) -> Page[Import]:
     """The workspace's imports, newest first."""
     query = owned_by(workspace, Import).order_by(Import.id.desc())
     return paging.read(query, number=number, size=PAGE_SIZE)
+
+
+def after(workspace: HasId, *, place: int = 0, size: int) -> Sequence[Import]:
+    """Some of the workspace's imports, newest first, from after that id on."""
+    query = owned_by(workspace, Import).order_by(Import.id.desc()).limit(size)
+    return db.session.scalars(query.where(Import.id < place) if place else query).all()
 
 
 def check(workspace: HasId, row: Import, *, user: User) -> None:

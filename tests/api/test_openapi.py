@@ -20,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
 
 from campaign_app.api import manual, openapi
 from campaign_app.api.operations import OPERATIONS
+from campaign_app.models.imports import Import
 from tests import factories, mailings
 from tests.api.program import ROOT, Program
 
@@ -101,7 +102,12 @@ def ids(program: Program) -> dict[str, int]:
     """A row for each parameter: ids that are guessed would hardly ever be found."""
     sender = factories.sender(program.workspace, port=1)
     campaign = mailings.mailing(program.workspace, ["sent", "failed", "unconfirmed", "pending"])
-    return {"sender_id": sender.id, "campaign_id": campaign.id}
+    row = Import(workspace_id=program.workspace.id, filename="a.csv", storage_key="a", size=1)
+    return {
+        "sender_id": sender.id,
+        "campaign_id": campaign.id,
+        "import_id": factories.save(row).id,
+    }
 
 
 @pytest.mark.parametrize("operation", EVERY, ids=lambda operation: operation.label)

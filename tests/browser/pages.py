@@ -63,9 +63,8 @@ def upload(page: Page, file: Path, *, group: str) -> None:
     page.get_by_role("link", name="Imports").first.click()
     page.get_by_role("link", name="Upload").first.click()
     page.locator("input[type=file]").set_input_files(file)
-    page.get_by_label("A new group").fill(group)
-    page.get_by_role("button", name="Upload").click()
     arrive(page, "Match the columns")
+    page.get_by_label("A new group").fill(group)
 
 
 def import_columns(page: Page, **becomes: str) -> None:

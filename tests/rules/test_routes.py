@@ -48,6 +48,7 @@ FACTORIES: dict[str, Callable[[Person], int]] = {
     "suppression_id": make_suppression,
     "template_id": lambda owner: factories.template(owner.workspace).id,
     "token_id": make_token,
+    "upload_id": lambda owner: factories.upload(owner.workspace).id,
 }
 """A route's parameter → how to make such a row of Alice's, and its id."""
 
