@@ -53,11 +53,10 @@ class Recipient(Owned, Base):
         ),
         Index("ix_recipients_status", "workspace_id", "status", "id"),
         Index(
-            "ix_recipients_mailbox",
+            "ix_recipients_mailbox_key",
             "workspace_id",
-            "mailbox",
-            "id",
-            postgresql_where=sql("mailbox IS NOT NULL"),
+            "mailbox_key",
+            postgresql_where=sql("mailbox_key IS NOT NULL"),
         ),
         # Most people have no tags, and stay out of it: an import writes one index less.
         Index(
@@ -72,10 +71,10 @@ class Recipient(Owned, Base):
     workspace_id: Mapped[WorkspaceId]
     email: Mapped[str] = mapped_column(Text(collation="C"))
     """Collated "C" so that its unique index also answers prefix searches."""
-    mailbox: Mapped[str | None] = mapped_column(
-        Text(collation="C"), Computed("mailbox_of(email)", persisted=True)
+    mailbox_key: Mapped[int | None] = mapped_column(
+        BigInteger, Computed("mailbox_key(email)", persisted=True)
     )
-    """Where mail to it ends up, for providers that ignore dots or tags; None for all others."""
+    """A hash of where mail to it ends up, for providers that ignore dots or tags; else None."""
     name: Mapped[str] = mapped_column(Text, default="", server_default="")
     attributes: Mapped[dict[str, Any]] = mapped_column(
         JSONB, default=dict, server_default=sql("'{}'")
@@ -176,7 +175,7 @@ class GroupMember(Owned, Base):
             name="fk_group_members_recipient",
             ondelete="CASCADE",
         ),
-        Index("ix_group_members_recipient_id", "recipient_id"),
+        Index("ix_group_members_recipient_group", "workspace_id", "recipient_id", "group_id"),
     )
 
     workspace_id: Mapped[WorkspaceId]

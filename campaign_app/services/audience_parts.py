@@ -37,7 +37,7 @@ class People:
 
     def places(self) -> Select[int]:
         """The recipients' ids, once for each group and segment that somebody is in."""
-        each = [_of_segment(self.workspace, one) for one in self.segments]
+        each = [people_of(self.workspace, one) for one in self.segments]
         if self.groups:
             each.append(of_groups(self.workspace, self.groups))
         both = union_all(*each).subquery() if len(each) > 1 else each[0].subquery()
@@ -86,21 +86,27 @@ class Parts:
     def later_spellings(self) -> Select[int]:
         """The ids of those whose mailbox an older recipient of the audience has, too."""
         twins = (
-            select(Recipient.mailbox)
-            .where(Recipient.workspace_id == self.workspace.id, Recipient.mailbox.is_not(None))
-            .group_by(Recipient.mailbox)
+            select(Recipient.mailbox_key)
+            .where(Recipient.workspace_id == self.workspace.id, Recipient.mailbox_key.is_not(None))
+            .group_by(Recipient.mailbox_key)
             .having(func.count() > 1)
-            .correlate(None)
-        )
-        place = func.row_number().over(partition_by=Recipient.mailbox, order_by=Recipient.id)
-        ordered = (
-            select(Recipient.id, place.label("place"))
-            .where(Recipient.workspace_id == self.workspace.id)
-            .where(Recipient.mailbox.in_(twins), self.chosen.one_of(), *self.mailable())
             .correlate(None)
             .subquery()
         )
-        return select(ordered.c.id).where(ordered.c.place > 1)
+        # A LATERAL that cannot be dissolved: twins are few, and only their rows are looked at.
+        mailed = (
+            select(Recipient.id, func.mailbox_of(Recipient.email).label("mailbox"))
+            .where(Recipient.workspace_id == self.workspace.id)
+            .where(Recipient.mailbox_key == twins.c.mailbox_key)
+            .where(self.chosen.one_of(), *self.mailable())
+            .offset(0)
+            .correlate(twins)
+            .lateral()
+        )
+        place = func.row_number().over(partition_by=mailed.c.mailbox, order_by=mailed.c.id)
+        ordered = select(mailed.c.id, place.label("place")).select_from(twins).join(mailed, true())
+        numbered = ordered.subquery()
+        return select(numbered.c.id).where(numbered.c.place > 1)
 
     def first_spelling(self) -> Condition:
         """Nobody older in the audience has the same mailbox."""
@@ -166,7 +172,8 @@ def _in_groups(workspace: HasId, groups: Sequence[int]) -> Condition:
     )
 
 
-def _of_segment(workspace: HasId, condition: Condition) -> Select[int]:
+def people_of(workspace: HasId, condition: Condition) -> Select[int]:
+    """The ids of those who fulfil a condition."""
     return (
         select(Recipient.id)
         .where(Recipient.workspace_id == workspace.id, condition)

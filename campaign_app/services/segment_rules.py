@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     ColumnElement,
+    DateTime,
     Double,
     Exists,
     Select,
@@ -29,7 +31,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute
 
-from campaign_app.lib import clock
 from campaign_app.lib.tenancy import HasId
 from campaign_app.models.campaigns import Campaign
 from campaign_app.models.messages import Message, MessageStatus
@@ -39,19 +40,23 @@ from campaign_app.services import tags
 from campaign_app.services.segment_shapes import Match, Rule, Rules, Several, Wanted, day
 
 Condition = ColumnElement[bool]
+Moment: TypeAlias = datetime | ColumnElement[datetime]
 
 BUCKET = timedelta(minutes=5)
 """What one row of Engagement covers, from its `bucket` on."""
 
-NUMBER = r"^[+-]?[0-9]{1,15}([.][0-9]{1,9}|,[0-9]{1,2})?$"
-"""What counts as a number. A comma before three digits could mean thousands: that is none."""
-DATE = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])($|[T ])"
-"""What counts as a date: ISO 8601, with or without a time."""
+COMMA = r"^[+-]?[0-9]{1,15},[0-9]{1,2}$"
+"""A number with a decimal comma. Before three digits it could mean thousands: that is none."""
+BIGGEST = 1e15
+"""Beyond it a float no longer tells neighbours apart; infinity and NaN are beyond it, too."""
 
 
-def compiled(workspace: HasId, rules: Rules, *, now: datetime | None = None) -> Condition:
-    """The condition that a recipient of the workspace fulfils the rules, as of `now`."""
-    moment = now or clock.now()
+def compiled(workspace: HasId, rules: Rules, *, now: Moment | None = None) -> Condition:
+    """The condition that a recipient of the workspace fulfils the rules, as of `now`.
+
+    That is the transaction's moment, unless given: all its statements mean the same people.
+    """
+    moment = func.now() if now is None else now
 
     def part(one: Several | Rule) -> Condition:
         if isinstance(one, Several):
@@ -64,7 +69,7 @@ def compiled(workspace: HasId, rules: Rules, *, now: datetime | None = None) -> 
 class _Question:
     """A rule, and what its answer depends on besides."""
 
-    def __init__(self, workspace: HasId, rule: Rule, now: datetime, zone: ZoneInfo) -> None:
+    def __init__(self, workspace: HasId, rule: Rule, now: Moment, zone: ZoneInfo) -> None:
         self.workspace, self.rule, self.now, self.zone = workspace, rule, now, zone
 
     @property
@@ -75,8 +80,8 @@ class _Question:
     def number(self) -> int:
         return int(self.rule.value or 0)
 
-    def days_ago(self) -> datetime:
-        return self.now - timedelta(days=self.number)
+    def days_ago(self) -> ColumnElement[datetime]:
+        return literal(self.now, DateTime(timezone=True)) - timedelta(days=self.number)
 
     def midnight(self, *, after: int = 0) -> datetime:
         """When the day begins, or one so many days later, on the clocks of the zone."""
@@ -96,14 +101,14 @@ def _has(*which: Condition) -> Exists:
 
 
 def _attribute(asked: _Question) -> Condition:
-    value = func.coalesce(Recipient.attributes[asked.rule.name].as_string(), "")
+    value: ColumnElement[str] = Recipient.attributes[asked.rule.name].as_string()
     match asked.rule.wanted:
         case Wanted.NUMBER:
             return _as_number(value, asked)
         case Wanted.DATE:
             return _as_date(value, asked)
         case _:
-            return _texts(value, asked)
+            return _texts(func.coalesce(value, ""), asked)
 
 
 def _texts(value: SQLColumnExpression[str], asked: _Question) -> Condition:
@@ -122,29 +127,36 @@ def _texts(value: SQLColumnExpression[str], asked: _Question) -> Condition:
 
 
 def _as_number(value: ColumnElement[str], asked: _Question) -> Condition:
-    plain = func.btrim(value)
-    number = cast(func.translate(plain, ",", "."), Double)
     wanted = float(asked.rule.value or 0)
-    answers: dict[str, Condition] = {
-        "equals": number == wanted,
-        "more": number > wanted,
-        "at_least": number >= wanted,
-        "less": number < wanted,
-        "at_most": number <= wanted,
-    }
+
+    def holds(number: ColumnElement[float]) -> Condition:
+        answers: dict[str, Condition] = {
+            "equals": number == wanted,
+            "more": and_(number > wanted, number < BIGGEST),
+            "at_least": and_(number >= wanted, number < BIGGEST),
+            "less": and_(number < wanted, number > -BIGGEST),
+            "at_most": and_(number <= wanted, number > -BIGGEST),
+        }
+        return answers[asked.rule.test]
+
     # CASE, because an AND may evaluate its second half first, and the cast would fail.
-    return case((plain.regexp_match(NUMBER), answers[asked.rule.test]), else_=False)
+    return case(
+        (func.pg_input_is_valid(value, "double precision"), holds(cast(value, Double))),
+        (value.regexp_match(COMMA), holds(cast(func.translate(value, ",", "."), Double))),
+        else_=False,
+    )
 
 
 def _as_date(value: ColumnElement[str], asked: _Question) -> Condition:
-    # ISO dates stand in the order of their letters: no cast that 31 February could break.
+    # ISO dates stand in the order of their letters, and comparing these first is a third faster.
     on = func.left(value, 10).collate("C")
     answers: dict[str, Condition] = {
         "on": on == asked.text,
         "before": on < asked.text,
         "after": on > asked.text,
     }
-    return and_(value.regexp_match(DATE), answers[asked.rule.test])
+    is_date = and_(value.like("____-__-__%"), func.pg_input_is_valid(on, "date"))
+    return case((answers[asked.rule.test], is_date), else_=False)
 
 
 def _moment(column: InstrumentedAttribute[datetime]) -> Callable[[_Question], Condition]:

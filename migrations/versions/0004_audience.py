@@ -27,12 +27,20 @@ RETURN CASE
 END
 """
 
+# Eight bytes find the few who share a mailbox three times as fast as the text.
+MAILBOX_KEY = """
+CREATE FUNCTION mailbox_key(address text) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN hashtextextended(mailbox_of(address), 0)
+"""
+
 
 def upgrade() -> None:
     """Apply."""
     # The new column rewrites the table of recipients, and its index reads it again.
     op.execute("SET LOCAL statement_timeout = '10min'")
     _add_mailboxes()
+    _index_members()
     _create_segments()
     _create_campaign_segments()
     _add_exclusions()
@@ -55,28 +63,42 @@ def downgrade() -> None:
         op.drop_column("campaigns", name)
     op.drop_table("campaign_segments")
     op.drop_table("segments")
-    op.drop_index("ix_recipients_mailbox", table_name="recipients")
-    op.drop_column("recipients", "mailbox")
+    op.create_index("ix_group_members_recipient_id", "group_members", ["recipient_id"])
+    op.drop_index("ix_group_members_recipient_group", table_name="group_members")
+    op.drop_index("ix_recipients_mailbox_key", table_name="recipients")
+    op.drop_column("recipients", "mailbox_key")
+    op.execute("DROP FUNCTION mailbox_key(text)")
     op.execute("DROP FUNCTION mailbox_of(text)")
 
 
 def _add_mailboxes() -> None:
     op.execute(MAILBOX_OF)
+    op.execute(MAILBOX_KEY)
     op.add_column(
         "recipients",
         sa.Column(
-            "mailbox",
-            sa.Text(collation="C"),
-            sa.Computed("mailbox_of(email)", persisted=True),
+            "mailbox_key",
+            sa.BigInteger(),
+            sa.Computed("mailbox_key(email)", persisted=True),
             nullable=True,
         ),
     )
     op.create_index(
-        "ix_recipients_mailbox",
+        "ix_recipients_mailbox_key",
         "recipients",
-        ["workspace_id", "mailbox", "id"],
-        postgresql_where=sa.text("mailbox IS NOT NULL"),
+        ["workspace_id", "mailbox_key"],
+        postgresql_where=sa.text("mailbox_key IS NOT NULL"),
     )
+
+
+def _index_members() -> None:
+    """By person and group: how many different people several groups hold is read off it."""
+    op.create_index(
+        "ix_group_members_recipient_group",
+        "group_members",
+        ["workspace_id", "recipient_id", "group_id"],
+    )
+    op.drop_index("ix_group_members_recipient_id", table_name="group_members")
 
 
 def _create_segments() -> None:

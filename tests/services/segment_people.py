@@ -172,27 +172,35 @@ def attribute(rule: Rule, value: str) -> bool:
 
 def size(rule: Rule, value: str) -> bool:
     """What a rule says of a number; of anything else it is never true."""
-    plain = value.strip(" ")
-    if not re.fullmatch(r"[+-]?[0-9]{1,15}(\.[0-9]{1,9}|,[0-9]{1,2})?", plain, re.ASCII):
+    if re.fullmatch(r"[+-]?[0-9]{1,15},[0-9]{1,2}", value, re.ASCII):
+        value = value.replace(",", ".")
+    try:
+        number, wanted = float(value), float(rule.value or 0)
+    except ValueError:
         return False
-    number, wanted = float(plain.replace(",", ".")), float(rule.value or 0)
-    return {
-        "equals": number == wanted,
-        "more": number > wanted,
-        "at_least": number >= wanted,
-        "less": number < wanted,
-        "at_most": number <= wanted,
-    }[rule.test]
+    return (
+        abs(number) < 1e15
+        and {
+            "equals": number == wanted,
+            "more": number > wanted,
+            "at_least": number >= wanted,
+            "less": number < wanted,
+            "at_most": number <= wanted,
+        }[rule.test]
+    )
 
 
 def day(rule: Rule, value: str) -> bool:
     """What a rule says of a date; of anything else it is never true."""
-    parts = re.match(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[T ]|\Z)", value)
-    if not parts or not (1 <= int(parts[2]) <= 12 and 1 <= int(parts[3]) <= 31):
+    on, wanted = value[:10], str(rule.value)
+    try:
+        date.fromisoformat(on)
+    except ValueError:
         return False
-    on = value[:10]
-    wanted = str(rule.value)
-    return {"on": on == wanted, "before": on < wanted, "after": on > wanted}[rule.test]
+    is_shaped = len(on) == 10 and on[4] == on[7] == "-"
+    return (
+        is_shaped and {"on": on == wanted, "before": on < wanted, "after": on > wanted}[rule.test]
+    )
 
 
 def moment(rule: Rule, at: datetime | None, now: datetime, zone: ZoneInfo) -> bool:

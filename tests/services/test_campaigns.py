@@ -36,7 +36,8 @@ def said(person: Person) -> list[str]:
 def test_a_new_campaign_is_a_draft_with_its_html_made_safe(alice: Person):
     group, sender = factories.group(alice.workspace), factories.sender(alice.workspace)
     content = Content(subject=" Hi\n {{ name }} ", html="<p onclick='x()'>Hi</p><script>x</script>")
-    draft = Draft("Autumn", content, sender_id=sender.id, choice=Choice(group_ids=[group.id]), tpm=60)
+    choice = Choice(group_ids=[group.id])
+    draft = Draft("Autumn", content, sender_id=sender.id, choice=choice, tpm=60)
     campaign = campaigns.create(alice.workspace, draft, user=alice.user)
     assert (campaign.status, campaign.subject) == (CampaignStatus.DRAFT, "Hi {{ name }}")
     assert campaign.html == "<p>Hi</p>"
