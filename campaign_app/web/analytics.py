@@ -18,7 +18,7 @@ from campaign_app.services import (
     mailbox_domains,
 )
 from campaign_app.services.delivery_log import LogPage
-from campaign_app.web import campaign_figures, csv_download, live_answer, moments
+from campaign_app.web import campaign_figures, downloads, live_answer, moments
 
 bp = Blueprint("analytics", __name__, url_prefix="/campaigns/<int:campaign_id>")
 
@@ -60,12 +60,12 @@ def engagement_live(campaign_id: int) -> Response:
     return live_answer.answer({"chart": _engagement(campaign)["chart"]})
 
 
-@bp.get("/deliveries.csv")
-def export(campaign_id: int) -> Response:
+@bp.get(f"/deliveries.<{downloads.KINDS}:kind>")
+def export(campaign_id: int, kind: str) -> Response:
     """The whole delivery log as a file."""
     campaign = analytics.get(g.workspace, campaign_id)
     rows = exports.deliveries(g.workspace, campaign)
-    return csv_download.download(f"{campaign.name} deliveries", exports.Delivery._fields, rows)
+    return downloads.download(f"{campaign.name} deliveries", exports.Delivery._fields, rows, kind)
 
 
 def _figures(campaign: Campaign) -> dict[str, Any]:

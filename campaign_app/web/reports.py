@@ -13,7 +13,7 @@ from campaign_app.lib import clock
 from campaign_app.lib.errors import Conflict
 from campaign_app.services import campaigns, failures
 from campaign_app.tasks import dispatch
-from campaign_app.web import csv_download
+from campaign_app.web import downloads
 
 bp = Blueprint("reports", __name__, url_prefix="/reports")
 
@@ -66,12 +66,12 @@ def retry() -> Response:
     return redirect(url_for("reports.index", period=_period()))
 
 
-@bp.get("/failures.csv")
-def export() -> Response:
+@bp.get(f"/failures.<{downloads.KINDS}:kind>")
+def export(kind: str) -> Response:
     """Every refused message of the period as a file."""
     found = failures.every(g.workspace, **_chosen())
     rows = (failure[: len(COLUMNS)] for failure in found)
-    return csv_download.download(f"Failures {_period()}", COLUMNS, rows)
+    return downloads.download(f"Failures {_period()}", COLUMNS, rows, kind)
 
 
 def _period() -> str:

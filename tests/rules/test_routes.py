@@ -15,6 +15,7 @@ from campaign_app import api, public
 from campaign_app.extensions import db
 from campaign_app.models.imports import Import
 from campaign_app.models.recipients import Suppression
+from campaign_app.models.segments import Segment
 from campaign_app.services import tokens
 from campaign_app.web import GUARDED, OPEN, door
 from tests import factories
@@ -33,6 +34,11 @@ def make_suppression(owner: Person) -> int:
     return factories.save(row).id
 
 
+def make_segment(owner: Person) -> int:
+    whose = {"workspace_id": owner.workspace.id}
+    return factories.save(Segment(**whose, name="Readers", rules={})).id
+
+
 def make_token(owner: Person) -> int:
     token, _ = tokens.create(owner.workspace, user=owner.user, name="Shop")
     db.session.commit()
@@ -44,6 +50,7 @@ FACTORIES: dict[str, Callable[[Person], int]] = {
     "group_id": lambda owner: factories.group(owner.workspace).id,
     "import_id": make_import,
     "recipient_id": lambda owner: factories.recipient(owner.workspace).id,
+    "segment_id": make_segment,
     "sender_id": lambda owner: factories.sender(owner.workspace).id,
     "suppression_id": make_suppression,
     "template_id": lambda owner: factories.template(owner.workspace).id,
@@ -52,7 +59,7 @@ FACTORIES: dict[str, Callable[[Person], int]] = {
 }
 """A route's parameter → how to make such a row of Alice's, and its id."""
 
-CHOICES: dict[str, str] = {}
+CHOICES: dict[str, str] = {"kind": "csv"}
 """Parameters that are no row but choose a view of one → a value they take."""
 
 
