@@ -3,6 +3,7 @@
 from campaign_app.models import (
     audit,
     campaigns,
+    erasures,
     idempotency,
     imports,
     messages,
@@ -12,6 +13,7 @@ from campaign_app.models import (
     recipients,
     segments,
     senders,
+    signups,
     tallies,
     templates,
     tracking,
@@ -21,6 +23,7 @@ from campaign_app.models import (
 __all__ = [
     "audit",
     "campaigns",
+    "erasures",
     "idempotency",
     "imports",
     "messages",
@@ -30,6 +33,7 @@ __all__ = [
     "recipients",
     "segments",
     "senders",
+    "signups",
     "tallies",
     "templates",
     "tracking",
