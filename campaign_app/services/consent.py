@@ -93,6 +93,9 @@ def opt_out(
         )
     ).all()
     moved = [unsubscribe(workspace, one, reason=reason, source=source) for one in known]
+    for one, did in zip(known, moved, strict=True):
+        if not did:
+            _confirm(workspace, one.email, Why(reason, source))
     if any(one.email == normal for one in known):
         return any(moved)
     if suppressions.put(workspace, [normal], reason=reason or "Unsubscribed", source=source):
@@ -168,6 +171,13 @@ def history(workspace: HasId, email: str, *, limit: int = 50) -> Sequence[tuple[
         .limit(limit)
     )
     return [(event, name or "") for event, name in rows]
+
+
+def _confirm(workspace: HasId, email: str, why: Why) -> None:
+    """Write down that a person opts out whom others had taken off: no undo brings them back."""
+    latest = history(workspace, email, limit=1)
+    if not latest or latest[0][0].source != why.source:
+        record(workspace, [email], ConsentAction.UNSUBSCRIBED, why)
 
 
 def _move(workspace: HasId, chosen: ColumnElement[bool], move: Move, why: Why) -> Sequence[str]:

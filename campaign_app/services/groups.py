@@ -8,16 +8,19 @@ from sqlalchemy import delete, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from campaign_app.extensions import db
+from campaign_app.lib import clock
 from campaign_app.lib.arrays import any_id
 from campaign_app.lib.errors import Invalid, NotFound
 from campaign_app.lib.tenancy import HasId, owned_by
 from campaign_app.models.campaigns import Campaign, CampaignGroup, CampaignStatus
 from campaign_app.models.people import User
 from campaign_app.models.recipients import Group, GroupMember, Recipient
-from campaign_app.services import audit, recipient_filter
+from campaign_app.services import audit, group_endings, recipient_filter, tallies
 from campaign_app.services.uniqueness import claimed
 
 MAX_NAME = 100
+PURGED_AT_ONCE = 10_000
+"""A larger group vanishes at once and is emptied in the background."""
 
 
 def standing(workspace: HasId) -> Sequence[Group]:
@@ -37,16 +40,12 @@ def page(workspace: HasId, *, after: int = 0, size: int = 100) -> Sequence[Group
     ).all()
 
 
-def sizes(workspace: HasId) -> dict[int, int]:
-    """How many recipients each group has; an empty one is missing."""
-    # By their groups, whose index knows them: none leads to a workspace's members.
-    mine = owned_by(workspace, Group).where(~Group.hidden).with_only_columns(Group.id)
-    rows = db.session.execute(
-        select(GroupMember.group_id, func.count().label("size"))
-        .where(GroupMember.workspace_id == workspace.id, GroupMember.group_id.in_(mine))
-        .group_by(GroupMember.group_id)
-    )
-    return {row.group_id: row.size for row in rows}
+def sizes(workspace: HasId, ids: Collection[int] | None = None) -> dict[int, int]:
+    """How many recipients each group (or each of these) has; an empty one is missing."""
+    if ids is None:
+        mine = owned_by(workspace, Group).where(~Group.hidden).with_only_columns(Group.id)
+        ids = db.session.scalars(mine).all()
+    return tallies.of_groups(workspace, ids)
 
 
 def get(workspace: HasId, group_id: int) -> Group:
@@ -87,6 +86,9 @@ def delete_one(workspace: HasId, group: Group, *, user: User) -> None:
     """Forget the group; its recipients stay, and so does what started campaigns planned."""
     summary = f"{user.name} deleted the group “{group.name}”"
     audit.record(workspace, "group.deleted", summary, user=user, subject_id=group.id)
+    if tallies.of_group(workspace, group.id) > PURGED_AT_ONCE:
+        group_endings.hide(workspace, [group.id], purge_after=clock.now())
+        return
     db.session.execute(
         delete(Group).where(Group.workspace_id == workspace.id, Group.id == group.id)
     )

@@ -1,182 +1,279 @@
 """One action on many recipients: on a selection, or on everybody who matches a filter.
 
-The work is done in steps that may each be committed, so that a million rows hold no lock for long.
-Every action may be repeated: a task that ran half-way, or twice, does no harm.
+Who is meant is written down first; then they have their turn in steps, each in a transaction, so
+that a million rows hold no lock for long. Whoever dies in the middle has done a step or nothing,
+and somebody else goes on. What each step changed is noted, and can be taken back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import Any
+from collections.abc import Sequence
+from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, literal, or_, select, text, update
+from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 
 from campaign_app.extensions import db
-from campaign_app.lib.errors import Invalid, NotFound
-from campaign_app.lib.tenancy import HasId
+from campaign_app.lib import clock
+from campaign_app.lib.errors import Conflict, Invalid
+from campaign_app.lib.tenancy import HasId, get_owned, owned_by
 from campaign_app.models.people import User, Workspace
-from campaign_app.models.recipients import Recipient
-from campaign_app.services import audit, consent, groups, recipient_filter, recipients
-from campaign_app.services.recipient_filter import EVERYBODY, Filter
+from campaign_app.models.recipient_bulk import (
+    ACTIVE,
+    ENDED,
+    BulkAction,
+    BulkState,
+    BulkTargets,
+)
+from campaign_app.services import (
+    audit,
+    bulk_orders,
+    bulk_words,
+    group_endings,
+    groups,
+    recipient_acts,
+    recipient_filter,
+    recipient_undo,
+)
+from campaign_app.services.bulk_orders import Order
+from campaign_app.services.recipient_acts import Deed
 
-STEP = 5_000
-AT_ONCE = 10_000
+STEP = 2_000
+"""Recipients of one step: a quarter of a second."""
+AT_ONCE = 2_000
 """More than this is work for the background."""
+KEPT = timedelta(days=30)
+"""How long an action can be undone."""
+OVERDUE = timedelta(seconds=30)
+"""After which nobody seems to be at work: the doorbell was lost, or the worker died."""
+MOST_FAILURES = 5
 
 
-class Action(StrEnum):
-    """What can be done to many."""
+def ask(workspace: HasId, order: Order, *, user: User) -> tuple[BulkAction, bool]:
+    """Put the order down, and tell whether it is short enough to be done at once.
 
-    JOIN = "join"
-    LEAVE = "leave"
-    UNSUBSCRIBE = "unsubscribe"
-    RESUBSCRIBE = "resubscribe"
-    DELETE = "delete"
-
-
-PHRASES = {
-    Action.JOIN: ("add {who} to a group", "added {who} to a group"),
-    Action.LEAVE: ("take {who} out of a group", "took {who} out of a group"),
-    Action.UNSUBSCRIBE: ("unsubscribe {who}", "unsubscribed {who}"),
-    Action.RESUBSCRIBE: ("resubscribe {who}", "resubscribed {who}"),
-    Action.DELETE: ("delete {who}", "deleted {who}"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """An action, and on whom: `ids`, or without them all who match `chosen` up to `last_id`.
-
-    `last_id` keeps out those who come to the list after the order was given.
+    Raises NotFound for a group that is not the workspace's, Invalid for a missing reason or tag,
+    and when nobody is meant.
     """
-
-    action: Action
-    ids: tuple[int, ...] = ()
-    chosen: Filter = EVERYBODY
-    last_id: int = 0
-    group_id: int | None = None
-    reason: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        """The same as plain values, to travel in a task."""
-        return {
-            "action": self.action.value,
-            "ids": list(self.ids),
-            "chosen": self.chosen.as_json(),
-            "last_id": self.last_id,
-            "group_id": self.group_id,
-            "reason": self.reason,
-        }
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Order:
-        """Rebuild what `as_json` gave."""
-        rest = {**values, "action": Action(values["action"]), "ids": tuple(values["ids"])}
-        return cls(**{**rest, "chosen": Filter.from_json(values["chosen"])})
-
-
-def prepare(workspace: HasId, order: Order) -> tuple[Order, bool]:
-    """The order made definite, and whether it is short enough to be done at once.
-
-    Raises NotFound for a group that is not the workspace's, Invalid for a missing reason or
-    nobody chosen.
-    """
-    if order.action in (Action.JOIN, Action.LEAVE):
-        groups.get(workspace, order.group_id or 0)
-    if order.action == Action.RESUBSCRIBE and not order.reason.strip():
-        raise Invalid("Say how they asked for your mail again.", field="reason")
-    if order.ids:
-        return order, len(order.ids) <= AT_ONCE
-    last_id = db.session.scalar(
-        select(func.max(Recipient.id)).where(Recipient.workspace_id == workspace.id)
-    )
-    order = replace(order, last_id=last_id or 0)
-    few = recipient_filter.matching(workspace, order.chosen).limit(AT_ONCE + 1).subquery()
-    number = db.session.scalar(select(func.count()).select_from(few)) or 0
+    order = bulk_orders.checked(workspace, order)
+    meant = bulk_orders.meant(workspace, order).limit(AT_ONCE + 1).subquery()
+    number = db.session.scalar(select(func.count()).select_from(meant)) or 0
     if not number:
         raise Invalid("Nobody matches any more.")
-    return order, number <= AT_ONCE
+    bulk = BulkAction(
+        workspace_id=workspace.id, user_id=user.id, action=order.action, order=order.as_json()
+    )
+    db.session.add(bulk)
+    db.session.flush()
+    if number > AT_ONCE:
+        audit.record(
+            workspace,
+            "recipients.bulk_started",
+            f"{user.name} asked to {bulk_words.intent(workspace, bulk)}",
+            user=user,
+            subject_id=bulk.id,
+        )
+    return bulk, number <= AT_ONCE
 
 
-def parties(workspace_id: int, user_id: int) -> tuple[Workspace, User | None]:
-    """Whose list it is, and who gave the order, for a task. Raises NotFound without the former."""
-    workspace = db.session.get(Workspace, workspace_id)
-    if workspace is None:
-        raise NotFound
-    return workspace, db.session.get(User, user_id)
+def run(bulk: BulkAction) -> BulkAction:
+    """Do, or undo, all of it in the caller's transaction."""
+    while step(bulk.id):
+        pass
+    return bulk
 
 
-def step(
-    workspace: HasId, order: Order, *, after: int = 0, user: User | None
-) -> tuple[int, int | None]:
-    """Do the next STEP recipients: how many changed, and where to go on, None at the end."""
-    ids = _next_ids(workspace, order, after)
-    changed = _act(workspace, order, ids, user) if ids else 0
-    return changed, ids[-1] if len(ids) == STEP else None
+def step(bulk_id: int) -> bool:
+    """Do the next piece of an action or of its undo; False when there is no more for anybody."""
+    bulk = db.session.scalars(
+        select(BulkAction)
+        .where(BulkAction.id == bulk_id, BulkAction.state.in_(ACTIVE))
+        .with_for_update(skip_locked=True)
+        .execution_options(all_workspaces=True, populate_existing=True)  # a task knows the id only
+    ).one_or_none()
+    if bulk is None:
+        return False
+    db.session.execute(text("SELECT set_config('statement_timeout', '0', true)"))
+    workspace = db.session.get_one(Workspace, bulk.workspace_id)
+    bulk.touched_at, bulk.failures = clock.now(), 0
+    if bulk.state == BulkState.UNDOING:
+        more = _step_back(workspace, bulk)
+    elif bulk.total is None:
+        more = _write_down(workspace, bulk)
+    else:
+        more = _step_on(workspace, bulk)
+    db.session.flush()
+    return more
 
 
-def run(workspace: HasId, order: Order, *, user: User) -> int:
-    """The whole order in the caller's transaction, for short ones; gives how many changed."""
-    total, after = 0, 0
-    while True:
-        changed, following = step(workspace, order, after=after, user=user)
-        total += changed
-        if following is None:
-            break
-        after = following
-    record_end(workspace, order, changed=total, user=user)
-    return total
+def fail(bulk_id: int, problem: str, *, for_good: bool) -> None:
+    """A step broke: it is tried again some times, unless that cannot help."""
+    bulk = db.session.get(BulkAction, bulk_id)
+    if bulk is None or bulk.state not in ACTIVE:
+        return
+    bulk.failures += 1
+    if for_good or bulk.failures >= MOST_FAILURES:
+        _end(bulk, BulkState.FAILED)
+        bulk.problem = problem
 
 
-def record_start(workspace: HasId, order: Order, *, user: User) -> None:
-    """Write into the log what was asked for: if the task is lost, the log shows no end."""
-    phrase = _phrase(workspace, order, 0, "everybody who matched a filter")
-    summary = f"{user.name} asked to {phrase}"
-    audit.record(workspace, "recipients.bulk_started", summary, user=user)
+def stop(workspace: HasId, bulk: BulkAction, *, user: User) -> None:
+    """End it after its present step; what was done stays. Raises Conflict when it has ended."""
+    stopped = db.session.scalar(
+        update(BulkAction)
+        .where(
+            BulkAction.workspace_id == workspace.id,
+            BulkAction.id == bulk.id,
+            BulkAction.state.in_(ACTIVE),
+        )
+        .values(state=BulkState.STOPPED, finished_at=clock.now())
+        .returning(BulkAction.id)
+    )
+    if not stopped:
+        raise Conflict("It had ended already.")
+    db.session.refresh(bulk)
+    _forget_targets(bulk)
+    words = f"{user.name} stopped: {bulk_words.intent(workspace, bulk)}"
+    audit.record(workspace, "recipients.bulk_stopped", words, user=user, subject_id=bulk.id)
 
 
-def so_far(order: Order, *, changed: int) -> str:
-    """How far it is, for whoever watches: "Unsubscribe recipients: 15,000 done so far"."""
-    phrase = PHRASES[order.action][0].format(who="recipients")
-    return f"{phrase.capitalize()}: {changed:,} done so far"
+def undo(workspace: HasId, bulk: BulkAction, *, user: User) -> bool:
+    """Begin to take it back; True when that is little enough to be done at once.
+
+    Raises Conflict when there is nothing to take back, or somebody did so before.
+    """
+    begun = db.session.scalar(
+        update(BulkAction)
+        .where(
+            BulkAction.workspace_id == workspace.id,
+            BulkAction.id == bulk.id,
+            BulkAction.state.in_(ENDED),
+            BulkAction.created_at > clock.now() - KEPT,
+            or_(
+                BulkAction.changed > BulkAction.restored + BulkAction.spared,
+                BulkAction.order["merging"].as_boolean(),  # its groups can come back
+            ),
+        )
+        .values(state=BulkState.UNDOING, finished_at=None, user_id=user.id, touched_at=clock.now())
+        .returning(BulkAction.id)
+    )
+    if not begun:
+        raise Conflict("There is nothing left to undo.")
+    db.session.refresh(bulk)
+    return bulk.changed - bulk.restored - bulk.spared <= AT_ONCE
 
 
-def record_end(workspace: HasId, order: Order, *, changed: int, user: User | None) -> None:
-    """Write into the log what was done, as far as it was."""
-    people = f"{changed:,} {'recipient' if changed == 1 else 'recipients'}"
-    summary = f"{user.name if user else 'Carillon'} {_phrase(workspace, order, 1, people)}"
-    audit.record(workspace, f"recipients.bulk_{order.action}", summary, user=user)
+def get(workspace: HasId, bulk_id: int) -> BulkAction:
+    """The workspace's own action. Raises NotFound."""
+    return get_owned(workspace, BulkAction, bulk_id)
 
 
-def _phrase(workspace: HasId, order: Order, tense: int, who: str) -> str:
-    phrase = PHRASES[order.action][tense].format(who=who)
-    for group in groups.chosen(workspace, [order.group_id or 0]):
-        phrase = phrase.replace("a group", f"the group “{group.name}”")
-    return phrase
-
-
-def _next_ids(workspace: HasId, order: Order, after: int) -> Sequence[int]:
-    if order.ids:
-        later = sorted(row_id for row_id in set(order.ids) if row_id > after)
-        return later[:STEP]
+def recent(workspace: HasId, *, limit: int = 50) -> Sequence[BulkAction]:
+    """The latest actions, newest first."""
     return db.session.scalars(
-        recipient_filter.matching(workspace, order.chosen)
-        .where(Recipient.id > after, Recipient.id <= order.last_id)
-        .order_by(Recipient.id)
-        .limit(STEP)
+        owned_by(workspace, BulkAction).order_by(BulkAction.id.desc()).limit(limit)
     ).all()
 
 
-def _act(workspace: HasId, order: Order, ids: Collection[int], user: User | None) -> int:
-    if order.action in (Action.JOIN, Action.LEAVE):
-        group = groups.get(workspace, order.group_id or 0)
-        act = groups.join if order.action == Action.JOIN else groups.leave
-        return act(workspace, group, ids)
-    if order.action == Action.DELETE:
-        return recipients.delete_all(workspace, ids)
-    change = (
-        consent.unsubscribe_all if order.action == Action.UNSUBSCRIBE else consent.resubscribe_all
+def can_undo(bulk: BulkAction) -> bool:
+    """Whether something of it is left to take back."""
+    left = bulk.changed > bulk.restored + bulk.spared or bulk.order["merging"]
+    return left and bulk.state in ENDED and bulk.created_at > clock.now() - KEPT
+
+
+def overdue() -> Sequence[int]:
+    """The ids of actions that nobody works at, though somebody should."""
+    return db.session.scalars(
+        select(BulkAction.id)
+        .where(
+            BulkAction.finished_at.is_(None),
+            BulkAction.state.in_(ACTIVE),
+            BulkAction.touched_at < clock.now() - OVERDUE,
+        )
+        .execution_options(all_workspaces=True)  # the sweep serves every workspace
+    ).all()
+
+
+def _write_down(workspace: HasId, bulk: BulkAction) -> bool:
+    """Make the targets, in pieces of STEP, as they are at this moment."""
+    meant = bulk_orders.meant(workspace, Order.from_json(bulk.order)).subquery()
+    place = (func.row_number().over(order_by=meant.c.id) - 1) // STEP
+    placed = select(meant.c.id, place.label("piece")).subquery()
+    ids = func.array_agg(aggregate_order_by(placed.c.id, placed.c.id))
+    pieces = (
+        select(literal(workspace.id), literal(bulk.id), ids)
+        .group_by(placed.c.piece)
+        .order_by(placed.c.piece)
     )
-    return change(workspace, ids, reason=order.reason.strip(), source="page", user=user)
+    made = db.session.scalars(
+        insert(BulkTargets)
+        .from_select(["workspace_id", "bulk_id", "recipient_ids"], pieces)
+        .returning(func.cardinality(BulkTargets.recipient_ids))
+    )
+    bulk.total, bulk.state = sum(made.all()), BulkState.RUNNING
+    return True
+
+
+def _step_on(workspace: Workspace, bulk: BulkAction) -> bool:
+    targets = db.session.scalars(
+        owned_by(workspace, BulkTargets)
+        .where(BulkTargets.bulk_id == bulk.id)
+        .order_by(BulkTargets.id)
+        .limit(1)
+    ).one_or_none()
+    order = Order.from_json(bulk.order)
+    if targets is None:
+        _end(bulk, BulkState.DONE)
+        if order.merging:
+            group_endings.replace(workspace, order.sources, target=order.group_id or 0)
+            group_endings.hide(workspace, order.sources, purge_after=clock.now() + KEPT)
+        _record(workspace, bulk, bulk_words.outcome(workspace, bulk))
+        return False
+    if order.group_id and not groups.chosen(workspace, [order.group_id]):
+        raise Conflict("The group was deleted meanwhile.")
+    ids = targets.recipient_ids
+    bulk.changed += recipient_acts.apply(workspace, _deed(bulk), ids)
+    bulk.done += len(ids)
+    recipient_filter.forget_counts(workspace)
+    db.session.delete(targets)
+    return True
+
+
+def _step_back(workspace: Workspace, bulk: BulkAction) -> bool:
+    restored, spared = recipient_undo.step(workspace, _deed(bulk))
+    if restored == spared == 0:
+        _end(bulk, BulkState.UNDONE)
+        order = Order.from_json(bulk.order)
+        if order.merging:
+            group_endings.show_again(workspace, order.sources)
+        _record(workspace, bulk, bulk_words.undone(workspace, bulk))
+        return False
+    bulk.restored += restored
+    bulk.spared += spared
+    return True
+
+
+def _deed(bulk: BulkAction) -> Deed:
+    order = Order.from_json(bulk.order)
+    user = db.session.get(User, bulk.user_id) if bulk.user_id else None
+    return Deed(bulk.id, order.action, user, order.group_id, order.tag, order.reason.strip())
+
+
+def _end(bulk: BulkAction, state: BulkState) -> None:
+    bulk.state, bulk.finished_at = state, clock.now()
+    _forget_targets(bulk)
+
+
+def _forget_targets(bulk: BulkAction) -> None:
+    db.session.execute(
+        delete(BulkTargets).where(
+            BulkTargets.workspace_id == bulk.workspace_id, BulkTargets.bulk_id == bulk.id
+        )
+    )
+
+
+def _record(workspace: Workspace, bulk: BulkAction, words: str) -> None:
+    user = db.session.get(User, bulk.user_id) if bulk.user_id else None
+    action = f"recipients.bulk_{bulk.action}"
+    words = f"{user.name if user else 'Carillon'} {words}"
+    audit.record(workspace, action, words, user=user, subject_id=bulk.id)

@@ -1,4 +1,4 @@
-"""Who is meant by "everybody that matches": a search, a status, a group, a tag, or all of them.
+"""Who is meant by "everybody that matches": a search, a status, a group, a tag, a segment, or all.
 
 A search finds the beginnings of addresses and names by their indexes, at once, and whole words of
 everything that is known of somebody by the index of words, which the background fills.
@@ -21,10 +21,10 @@ from campaign_app.lib.like import starting_with
 from campaign_app.lib.tenancy import HasId
 from campaign_app.models.recipient_words import RecipientWords
 from campaign_app.models.recipients import GroupMember, Recipient, RecipientStatus
-from campaign_app.services import recipient_index, tallies
+from campaign_app.services import recipient_index, segments, tags, tallies
 
 EXACT_UP_TO = 10_000
-"""Rows counted at once for a combination of filters; more are counted when somebody waits for it."""
+"""Rows counted at once for a combination of filters; more are counted on asking."""
 COUNT_SECONDS = 60
 """How long such a long count is kept in Redis; a change by hand ends it at once."""
 SEARCH_UP_TO = 1_000
@@ -43,6 +43,7 @@ class Filter:
     status: RecipientStatus | None = None
     group_id: int | None = None
     tag: str = ""
+    segment_id: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The same as plain values, to travel in a row or a task."""
@@ -134,8 +135,10 @@ def _listed(workspace: HasId, chosen: Filter) -> Select[int]:
     query = select(Recipient.id).where(Recipient.workspace_id == workspace.id)
     if chosen.status:
         query = query.where(Recipient.status == chosen.status)
-    if chosen.tag:  # the second condition lets the index answer, which leaves out the untagged
-        query = query.where(Recipient.tags.contains([chosen.tag]), Recipient.tags != [])
+    if chosen.tag:
+        query = query.where(tags.having(chosen.tag))
+    if chosen.segment_id:
+        query = query.where(_in_segment(workspace, chosen.segment_id))
     if chosen.group_id:
         query = query.join(GroupMember, _in_group(workspace, chosen.group_id))
     return query
@@ -147,6 +150,10 @@ def _in_group(workspace: HasId, group_id: int) -> ColumnElement[bool]:
         GroupMember.group_id == group_id,
         GroupMember.recipient_id == Recipient.id,
     )
+
+
+def _in_segment(workspace: HasId, segment_id: int) -> ColumnElement[bool]:
+    return segments.condition(workspace, segments.get(workspace, segment_id))
 
 
 def _halves(workspace: HasId, chosen: Filter) -> list[Select[int]]:
@@ -173,6 +180,8 @@ def _tallied(workspace: HasId, chosen: Filter) -> int | None:
     if chosen == Filter(status=chosen.status):
         statuses = tallies.by_status(workspace)
         return statuses[chosen.status] if chosen.status else sum(statuses.values())
+    if chosen == Filter(tag=chosen.tag):
+        return tallies.by_tag(workspace).get(chosen.tag, 0)
     if chosen == Filter(group_id=chosen.group_id):
         return tallies.of_group(workspace, chosen.group_id or 0)
     return None

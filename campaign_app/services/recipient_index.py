@@ -94,7 +94,7 @@ def waiting() -> Sequence[int]:
     """
     importing = exists().where(
         Import.workspace_id == UnindexedRecipients.workspace_id,
-        Import.state.in_((ImportState.RUNNING, ImportState.UNDOING)),
+        Import.state.in_((ImportState.WAITING, ImportState.RUNNING, ImportState.UNDOING)),
     )
     return db.session.scalars(
         select(UnindexedRecipients.workspace_id)
@@ -119,8 +119,9 @@ def step(workspace_id: int) -> int:
             RecipientWords.workspace_id == workspace_id, RecipientWords.recipient_id == any_id(ids)
         )
     )
-    with db.session.connection().connection.cursor() as cursor:
-        cursor.copy_expert(_COPY, _Stream(_lines(workspace_id, people)), size=_CHUNK)
+    cursor = db.session.connection().connection.cursor()
+    cursor.copy_expert(_COPY, _Stream(_lines(workspace_id, people)), size=_CHUNK)
+    cursor.close()
     return len(ids)
 
 
@@ -149,7 +150,8 @@ def _take(workspace_id: int) -> list[int]:
         .order_by(UnindexedRecipients.id)
         .limit(PIECES)
     ).all()
-    taken, number = [], 0
+    number = 0
+    taken: list[int] = []
     for piece in pieces:
         number += piece.number
         if taken and number > STEP:

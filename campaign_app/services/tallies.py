@@ -1,4 +1,4 @@
-"""How many recipients a workspace has by status, and how many each group: exact, at any size.
+"""How many recipients there are by status, by tag and by group: exact, at any size.
 
 Triggers append every change as a row of its own, so that no two writers wait for one counter. The
 rows of a workspace are added up into a few from time to time.
@@ -29,11 +29,11 @@ _FOLD = text(
     ), gone AS (
         DELETE FROM tallies t USING changes c
         WHERE t.workspace_id = :workspace AND t.id = c.id
-        RETURNING t.group_id, t.status, t.number
+        RETURNING t.group_id, t.status, t.tag, t.number
     )
-    INSERT INTO tallies (workspace_id, group_id, status, number)
-    SELECT :workspace, group_id, status, sum(number) FROM gone
-    GROUP BY group_id, status HAVING sum(number) <> 0
+    INSERT INTO tallies (workspace_id, group_id, status, tag, number)
+    SELECT :workspace, group_id, status, tag, sum(number) FROM gone
+    GROUP BY group_id, status, tag HAVING sum(number) <> 0
     """
 )
 
@@ -57,11 +57,24 @@ def by_status(workspace: HasId) -> dict[RecipientStatus, int]:
     """How many recipients of each status the workspace has."""
     rows = db.session.execute(
         select(Tally.status, func.sum(Tally.number).label("number"))
-        .where(Tally.workspace_id == workspace.id, Tally.group_id == 0)
+        .where(Tally.workspace_id == workspace.id, Tally.group_id == 0, Tally.tag == "")
         .group_by(Tally.status)
     )
     found = {row.status: int(row.number) for row in rows}
     return {status: found.get(status.value, 0) for status in RecipientStatus}
+
+
+def by_tag(workspace: HasId) -> dict[str, int]:
+    """How many recipients have each tag that anybody has, in alphabetical order."""
+    number = func.sum(Tally.number)
+    rows = db.session.execute(
+        select(Tally.tag, number.label("number"))
+        .where(Tally.workspace_id == workspace.id, Tally.group_id == 0, Tally.status == "")
+        .group_by(Tally.tag)
+        .having(number > 0)
+        .order_by(Tally.tag)
+    )
+    return {row.tag: int(row.number) for row in rows}
 
 
 def long() -> Sequence[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
 
 from celery import current_app as celery_app
 from celery import shared_task
@@ -11,25 +11,41 @@ from kombu.exceptions import KombuError, OperationalError
 from redis.exceptions import RedisError
 
 from campaign_app.extensions import db
-from campaign_app.imports import run
-from campaign_app.lib import logs, underway
-from campaign_app.lib.errors import Unavailable
-from campaign_app.services import group_filling, housekeeping, idempotency, recipient_bulk
-from campaign_app.services.recipient_bulk import Order
-from campaign_app.tasks import dispatch
+from campaign_app.imports import run, upload_sweep
+from campaign_app.imports.run import Outcome
+from campaign_app.lib import logs
+from campaign_app.lib.errors import CarillonError
+from campaign_app.services import (
+    group_endings,
+    group_filling,
+    housekeeping,
+    idempotency,
+    recipient_bulk,
+    recipient_index,
+    tallies,
+)
+from campaign_app.tasks import dispatch, queues
 
 DOORBELL_SECONDS = 3600
 """A job may wait behind others; a second doorbell finds it claimed, or nothing left to do."""
-BULK_SECONDS = 3600
-"""A bulk action that starts an hour late would surprise the one who asked for it."""
+BULK_SECONDS = 20
+"""How long a bulk action is at work before others who wait have their turn."""
+INDEXING_SECONDS = 25
+"""How long the index of words is filled at a stretch, while other jobs wait."""
 
 log = logs.get(__name__)
 
 
 @shared_task(name="jobs.run_import")
 def run_import(import_id: int) -> None:
-    """Import an uploaded file, unless another worker has it."""
-    run.run(import_id, stores=current_app.extensions["stores"])
+    """Import an uploaded file, try that, or undo it, unless another worker does.
+
+    A long import goes to the end of the queue from time to time, so that nobody waits behind it.
+    """
+    stores = current_app.extensions["stores"]
+    if run.run(import_id, stores=stores, others_wait=queues.jobs_wait) is Outcome.PUT_BACK:
+        ring_import(import_id)
+        return
     dispatch.ask_for_round()  # a campaign whose time had come may have waited for it
 
 
@@ -42,23 +58,56 @@ def sweep_imports() -> None:
 
 
 @shared_task(name="jobs.bulk_recipients")
-def bulk_recipients(workspace_id: int, user_id: int, order: dict[str, Any]) -> None:
-    """Do one action on many recipients; a repeated or torn task finds less to do."""
-    workspace, user = recipient_bulk.parties(workspace_id, user_id)
-    asked = Order.from_json(order)
-    total = 0
-    after: int | None = 0
+def bulk_recipients(bulk_id: int) -> None:
+    """Do, or undo, an action on many recipients, each step in a transaction."""
+    ends = time.monotonic() + BULK_SECONDS
     try:
-        while after is not None:
-            changed, after = recipient_bulk.step(workspace, asked, after=after, user=user)
+        while recipient_bulk.step(bulk_id):
             db.session.commit()
-            total += changed
-            underway.note(workspace_id, asked.action, recipient_bulk.so_far(asked, changed=total))
-    finally:  # what was done is done, and the log says so, even if the rest failed
-        underway.over(workspace_id, asked.action)
-        db.session.rollback()
-        recipient_bulk.record_end(workspace, asked, changed=total, user=user)
+            if time.monotonic() > ends and queues.jobs_wait():
+                ring_bulk(bulk_id)
+                return
         db.session.commit()
+    except CarillonError as error:
+        _bulk_broke(bulk_id, error.message, for_good=True)
+    except Exception:  # what it was, the worker's log says; the sweep tries again
+        _bulk_broke(bulk_id, "Something went wrong on our side.", for_good=False)
+        raise
+
+
+@shared_task(name="jobs.sweep_recipients")
+def sweep_recipients() -> None:
+    """Ring again for bulk actions that nobody works at, and add up the changes of counts."""
+    for bulk_id in recipient_bulk.overdue():
+        ring_bulk(bulk_id)
+    for workspace_id in tallies.long():
+        tallies.fold(workspace_id)
+        db.session.commit()
+    for group_id in group_endings.purgeable():
+        _ring("jobs.purge_group", group_id)
+
+
+@shared_task(name="jobs.purge_group")
+def purge_group(group_id: int) -> None:
+    """Forget the members of a group that was deleted, some thousand at a time, and then itself."""
+    while group_endings.purge(group_id):
+        db.session.commit()
+    db.session.commit()
+
+
+@shared_task(name="jobs.index_words")
+def index_words() -> None:
+    """Index whoever was changed, for a while; then others have their turn, and Beat rings again."""
+    ends, indexed = time.monotonic() + INDEXING_SECONDS, 0
+    for workspace_id in recipient_index.waiting():
+        while time.monotonic() < ends and (number := recipient_index.step(workspace_id)):
+            db.session.commit()
+            indexed += number
+        db.session.rollback()
+    if indexed >= recipient_index.STEP:
+        recipient_index.settle()
+        db.session.commit()
+        _send("jobs.index_words", expires=INDEXING_SECONDS)
 
 
 @shared_task(name="jobs.fill_group")
@@ -87,27 +136,19 @@ def keep_house() -> None:
         db.session.commit()
     housekeeping.forget_lost_windows()
     db.session.commit()
+    upload_sweep.sweep(current_app.extensions["stores"])
 
 
-def ring_bulk(workspace_id: int, user_id: int, order: dict[str, Any]) -> None:
-    """Ask for a long action on recipients. Raises Unavailable: no sweep would make it good."""
-    try:
-        celery_app.send_task(
-            "jobs.bulk_recipients",
-            args=(workspace_id, user_id, order),
-            expires=BULK_SECONDS,
-            ignore_result=True,
-            retry=False,
-        )
-    except (KombuError, OperationalError, RedisError) as error:
-        log.warning("bulk action not asked for", error=type(error).__name__)
-        raise Unavailable(
-            "Nothing was changed: the background workers cannot be reached. Try again in a minute."
-        ) from error
+def ring_bulk(bulk_id: int) -> None:
+    """Ask for a bulk action, or its undo. Never raises: the sweep makes good what was missed."""
+    _ring("jobs.bulk_recipients", bulk_id)
 
 
 def ring_import(import_id: int) -> None:
-    """Ask for an import to be run. Never raises: the sweep makes good what the broker missed."""
+    """Ask for what an import's state says: import, dry run or undo.
+
+    Never raises: the sweep makes good what the broker missed.
+    """
     _ring("jobs.run_import", import_id)
 
 
@@ -117,9 +158,17 @@ def ring_filling(group_id: int) -> None:
 
 
 def _ring(task: str, row_id: int) -> None:
+    _send(task, row_id, expires=DOORBELL_SECONDS)
+
+
+def _send(task: str, *arguments: int, expires: int) -> None:
     try:
-        celery_app.send_task(
-            task, args=(row_id,), expires=DOORBELL_SECONDS, ignore_result=True, retry=False
-        )
+        celery_app.send_task(task, args=arguments, expires=expires, ignore_result=True, retry=False)
     except (KombuError, OperationalError, RedisError) as error:
         log.warning("doorbell not rung", task=task, error=type(error).__name__)
+
+
+def _bulk_broke(bulk_id: int, problem: str, *, for_good: bool) -> None:
+    db.session.rollback()
+    recipient_bulk.fail(bulk_id, problem, for_good=for_good)
+    db.session.commit()

@@ -1,26 +1,37 @@
-"""One action on a selection of the list, or on everybody who matches its filter."""
+"""Actions on a selection of the list, or on everybody who matches: asked for, watched, undone."""
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, g, redirect, request
+from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from campaign_app.extensions import db
-from campaign_app.lib.errors import Invalid, Unavailable
-from campaign_app.services import groups, recipient_bulk
-from campaign_app.services.recipient_bulk import Action, Order
+from campaign_app.lib.errors import Conflict, Invalid
+from campaign_app.models.recipient_bulk import ACTIVE, Action, BulkAction, BulkState
+from campaign_app.services import bulk_words, groups, recipient_bulk
+from campaign_app.services.bulk_orders import Order
 from campaign_app.tasks import jobs
-from campaign_app.web import recipient_list
+from campaign_app.web import door, recipient_list
 
 bp = Blueprint("bulk", __name__, url_prefix="/bulk")
 
-DONE = {
-    Action.JOIN: "{} added to the group.",
-    Action.LEAVE: "{} taken out of the group.",
-    Action.UNSUBSCRIBE: "{} unsubscribed.",
-    Action.RESUBSCRIBE: "{} subscribed again.",
-    Action.DELETE: "{} deleted.",
-}
+
+@bp.get("/")
+def index() -> str:
+    """The latest actions, each with its progress and its undo."""
+    return render_template("recipients/bulk.html", rows=_rows())
+
+
+@bp.get("/rows")
+def rows() -> str:
+    """The same as a part of a page, asked for again while one is at work."""
+    return render_template("recipients/bulk_rows.html", rows=_rows())
+
+
+@bp.get("/strip")
+def strip() -> str:
+    """What is at work now, for the top of the list."""
+    return render_template("recipients/bulk_strip.html", rows=at_work(), was=True)
 
 
 @bp.post("")
@@ -29,15 +40,89 @@ def run() -> Response:
     chosen = recipient_list.read_filter(request.form.to_dict())
     back = recipient_list.url_of(chosen, in_group="in_group" in request.form)
     try:
-        order, short = recipient_bulk.prepare(g.workspace, _order())
-        if short:
-            _now(order)
-        else:
-            _later(order)
-    except (Invalid, Unavailable) as error:
+        begin(*recipient_bulk.ask(g.workspace, _order(), user=g.user))
+    except Invalid as error:
         db.session.rollback()
         flash(error.message, "danger")
     return redirect(back)
+
+
+@bp.post("/<int:bulk_id>/stop")
+def stop(bulk_id: int) -> Response:
+    """End one that is at work; what was done can be undone."""
+    bulk = recipient_bulk.get(g.workspace, bulk_id)
+    try:
+        recipient_bulk.stop(g.workspace, bulk, user=g.user)
+        db.session.commit()
+        flash("Stopped. What was done until now can be undone.", "info")
+    except Conflict as error:
+        db.session.rollback()
+        flash(error.message, "info")
+    return redirect(url_for("recipients.bulk.index"))
+
+
+@bp.post("/<int:bulk_id>/undo")
+def undo(bulk_id: int) -> Response:
+    """Take it back, as far as nothing has changed since."""
+    bulk = recipient_bulk.get(g.workspace, bulk_id)
+    back = door.local_path(request.form.get("next") or url_for("recipients.bulk.index"))
+    try:
+        begin(bulk, recipient_bulk.undo(g.workspace, bulk, user=g.user))
+    except Conflict as error:
+        db.session.rollback()
+        flash(error.message, "info")
+    return redirect(back)
+
+
+def begin(bulk: BulkAction | None, short: bool) -> None:
+    """Do a short action now; commit a long one and ring for it. Says which, or what came of it."""
+    if bulk is None:
+        db.session.commit()
+    elif short:
+        recipient_bulk.run(bulk)
+        db.session.commit()
+        _say(bulk)
+    else:
+        db.session.commit()
+        jobs.ring_bulk(bulk.id)
+        flash("That is a lot of people: it is being done in the background.", "info")
+
+
+def at_work() -> list[dict[str, object]]:
+    """The actions that are at work now, ready to be shown."""
+    return [row for row in _rows(limit=10) if row["active"]]
+
+
+def _say(bulk: BulkAction) -> None:
+    if bulk.state == BulkState.UNDONE:
+        words = bulk_words.undone(g.workspace, bulk)
+    elif bulk.changed:
+        words = bulk_words.outcome(g.workspace, bulk)
+    else:
+        flash("Nothing to change: that is how it was already.", "info")
+        return
+    rest = (bulk.total or 0) - bulk.changed
+    more = f" The other {rest:,} stay as they are." if rest and not bulk.restored else ""
+    flash(f"{words[0].upper()}{words[1:]}.{more}", "success")
+
+
+def _rows(limit: int = 50) -> list[dict[str, object]]:
+    return [_row(bulk) for bulk in recipient_bulk.recent(g.workspace, limit=limit)]
+
+
+def _row(bulk: BulkAction) -> dict[str, object]:
+    active, undoing = bulk.state in ACTIVE, bulk.state == BulkState.UNDOING
+    phrase = bulk_words.intent if active and not undoing else bulk_words.outcome
+    done = bulk.restored + bulk.spared if undoing else bulk.done
+    return {
+        "bulk": bulk,
+        "words": phrase(g.workspace, bulk),
+        "active": active,
+        "undoing": undoing,
+        "done": done,
+        "total": bulk.changed if undoing else bulk.total,
+        "can_undo": recipient_bulk.can_undo(bulk),
+    }
 
 
 def _order() -> Order:
@@ -54,6 +139,7 @@ def _order() -> Order:
         ids=() if everybody else ids,
         chosen=recipient_list.read_filter(request.form.to_dict()),
         group_id=_group_id(Action(action)),
+        tag=request.form.get("new_tag", ""),
         reason=request.form.get("reason", "").strip(),
     )
 
@@ -69,29 +155,3 @@ def _group_id(action: Action) -> int | None:
     if not chosen:
         raise Invalid("Choose a group.")
     return chosen[0]
-
-
-def _now(order: Order) -> None:
-    changed = recipient_bulk.run(g.workspace, order, user=g.user)
-    db.session.commit()
-    people = f"{changed:,} {'recipient was' if changed == 1 else 'recipients were'}"
-    rest = len(order.ids) - changed
-    if not changed:
-        flash("Nothing to change: that is how it was already.", "info")
-    elif rest > 0:
-        flash(
-            f"{DONE[order.action].format(people)} The other {rest:,} stay as they were.", "success"
-        )
-    else:
-        flash(DONE[order.action].format(people), "success")
-
-
-def _later(order: Order) -> None:
-    recipient_bulk.record_start(g.workspace, order, user=g.user)
-    db.session.commit()
-    jobs.ring_bulk(g.workspace.id, g.user.id, order.as_json())
-    flash(
-        "That is a lot of people: it is being done in the background. The activity log on the"
-        " dashboard says when it is done.",
-        "info",
-    )

@@ -35,6 +35,9 @@ BEGIN
     IF TG_OP = 'INSERT' THEN
         INSERT INTO tallies (workspace_id, status, number)
         SELECT workspace_id, status, count(*) FROM after GROUP BY workspace_id, status;
+        INSERT INTO tallies (workspace_id, tag, number)
+        SELECT workspace_id, tag, count(*) FROM after, unnest(tags) AS tag
+        GROUP BY workspace_id, tag;
         INSERT INTO unindexed_recipients (workspace_id, recipient_ids, number)
         SELECT workspace_id, array_agg(id), count(*)
         FROM (SELECT workspace_id, id, (row_number() OVER () - 1) / 5000 AS piece FROM after) AS a
@@ -42,6 +45,9 @@ BEGIN
     ELSIF TG_OP = 'DELETE' THEN
         INSERT INTO tallies (workspace_id, status, number)
         SELECT workspace_id, status, -count(*) FROM before GROUP BY workspace_id, status;
+        INSERT INTO tallies (workspace_id, tag, number)
+        SELECT workspace_id, tag, -count(*) FROM before, unnest(tags) AS tag
+        GROUP BY workspace_id, tag;
         INSERT INTO unindexed_recipients (workspace_id, recipient_ids, number)
         SELECT workspace_id, array_agg(id), count(*)
         FROM (SELECT workspace_id, id, (row_number() OVER () - 1) / 5000 AS piece FROM before) AS b
@@ -52,6 +58,11 @@ BEGIN
             SELECT workspace_id, status, -1 AS number FROM before
             UNION ALL SELECT workspace_id, status, 1 FROM after) AS moved
         GROUP BY workspace_id, status HAVING sum(number) <> 0;
+        INSERT INTO tallies (workspace_id, tag, number)
+        SELECT workspace_id, tag, sum(number) FROM (
+            SELECT workspace_id, -1 AS number, unnest(tags) AS tag FROM before
+            UNION ALL SELECT workspace_id, 1, unnest(tags) FROM after) AS moved
+        GROUP BY workspace_id, tag HAVING sum(number) <> 0;
         INSERT INTO unindexed_recipients (workspace_id, recipient_ids, number)
         SELECT workspace_id, array_agg(id), count(*)
         FROM (SELECT a.workspace_id, a.id, (row_number() OVER () - 1) / 5000 AS piece
@@ -79,6 +90,10 @@ COUNT_STATUSES = """
 INSERT INTO tallies (workspace_id, status, number)
 SELECT workspace_id, status, count(*) FROM recipients GROUP BY workspace_id, status
 """
+COUNT_TAGS = """
+INSERT INTO tallies (workspace_id, tag, number)
+SELECT workspace_id, tag, count(*) FROM recipients, unnest(tags) AS tag GROUP BY workspace_id, tag
+"""
 QUEUE_ALL = """
 INSERT INTO unindexed_recipients (workspace_id, recipient_ids, number)
 SELECT workspace_id, array_agg(id), count(*)
@@ -99,7 +114,7 @@ def upgrade() -> None:
     _create_targets()
     _create_changes()
     _install_triggers()
-    for statement in (COUNT_ALL, COUNT_STATUSES, QUEUE_ALL):
+    for statement in (COUNT_ALL, COUNT_STATUSES, COUNT_TAGS, QUEUE_ALL):
         op.execute(statement)
 
 
@@ -148,10 +163,13 @@ def _create_counts() -> None:
         sa.Column("workspace_id", sa.BigInteger(), nullable=False),
         sa.Column("group_id", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("status", sa.Text(), server_default="", nullable=False),
+        sa.Column("tag", sa.Text(), server_default="", nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tallies")),
     )
-    op.create_index("ix_tallies_workspace_id", "tallies", ["workspace_id", "group_id", "status"])
+    op.create_index(
+        "ix_tallies_workspace_id", "tallies", ["workspace_id", "group_id", "status", "tag"]
+    )
 
 
 def _create_words() -> None:

@@ -1,0 +1,128 @@
+"""How groups end: deleted, or merged into another. Their recipients stay.
+
+A large group vanishes at once and is emptied in the background: a page cannot wait for the removal
+of a million rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, exists, select, text, update
+
+from campaign_app.extensions import db
+from campaign_app.lib import clock
+from campaign_app.lib.arrays import any_id
+from campaign_app.lib.tenancy import HasId
+from campaign_app.models.campaigns import Campaign, CampaignGroup
+from campaign_app.models.recipients import Group, GroupMember
+
+STEP = 10_000
+
+# A draft that was to go to (or to spare) a merged group goes to the one it became part of.
+_MOVE_DRAFTS = text(
+    """
+    INSERT INTO campaign_groups (workspace_id, campaign_id, group_id, excluded)
+    SELECT cg.workspace_id, cg.campaign_id, :target, bool_and(cg.excluded)
+    FROM campaign_groups cg
+    JOIN campaigns c ON c.workspace_id = :workspace AND c.id = cg.campaign_id
+    WHERE cg.workspace_id = :workspace AND cg.group_id = ANY(:sources)
+      AND c.status IN ('draft', 'scheduled')
+    GROUP BY cg.workspace_id, cg.campaign_id
+    ON CONFLICT DO NOTHING
+    """
+)
+
+
+def hide(workspace: HasId, ids: Collection[int], *, purge_after: datetime) -> None:
+    """Let these groups vanish from every page and campaign; they are purged after a moment."""
+    db.session.execute(
+        update(Group)
+        .where(Group.workspace_id == workspace.id, Group.id == any_id(ids))
+        .values(hidden=True, purge_after=purge_after)
+    )
+    db.session.execute(
+        delete(CampaignGroup).where(
+            CampaignGroup.workspace_id == workspace.id, CampaignGroup.group_id == any_id(ids)
+        )
+    )
+
+
+def replace(workspace: HasId, sources: Collection[int], *, target: int) -> None:
+    """Choose `target` wherever a campaign that has not started had chosen one of the sources."""
+    values = {"workspace": workspace.id, "sources": list(sources), "target": target}
+    db.session.execute(_MOVE_DRAFTS, values)
+
+
+def show_again(workspace: HasId, ids: Collection[int]) -> None:
+    """Bring hidden groups back that have not been purged yet; a name that is taken gets a mark."""
+    groups = db.session.scalars(
+        select(Group).where(
+            Group.workspace_id == workspace.id,
+            Group.id == any_id(ids),
+            Group.purge_after > clock.now(),
+        )
+    ).all()
+    taken = {
+        name.lower()
+        for name in db.session.scalars(
+            select(Group.name).where(Group.workspace_id == workspace.id, ~Group.hidden)
+        )
+    }
+    for group in groups:
+        name = group.name
+        while group.name.lower() in taken:
+            name = f"{name} (restored)"
+            group.name = name[-100:]
+        taken.add(group.name.lower())
+        group.hidden, group.purge_after = False, None
+
+
+def purgeable() -> Sequence[int]:
+    """The ids of deleted groups whose members are to be forgotten now."""
+    return db.session.scalars(
+        select(Group.id)
+        .where(Group.hidden, Group.purge_after < clock.now())
+        .execution_options(all_workspaces=True)  # the sweep serves every workspace
+    ).all()
+
+
+def purge(group_id: int) -> bool:
+    """Forget some of a deleted group's members, and at last the group; False when it is gone.
+
+    The caller commits.
+    """
+    group = db.session.scalars(
+        select(Group)
+        .where(Group.id == group_id, Group.hidden, Group.purge_after < clock.now())
+        .with_for_update(skip_locked=True)
+        .execution_options(all_workspaces=True)  # a task knows the id only
+    ).one_or_none()
+    if group is None:
+        return False
+    mine = (GroupMember.workspace_id == group.workspace_id, GroupMember.group_id == group.id)
+    some = select(GroupMember.recipient_id).where(*mine).limit(STEP)
+    db.session.execute(delete(GroupMember).where(*mine, GroupMember.recipient_id.in_(some)))
+    if not db.session.scalar(select(exists().where(*mine))):
+        db.session.delete(group)
+    return True
+
+
+def drafts_using(workspace: HasId, ids: Collection[int]) -> dict[int, list[str]]:
+    """The names of the campaigns not started yet that chose each of these groups."""
+    rows = db.session.execute(
+        select(CampaignGroup.group_id, Campaign.name)
+        .join(Campaign, Campaign.id == CampaignGroup.campaign_id)
+        .where(
+            CampaignGroup.workspace_id == workspace.id,
+            CampaignGroup.group_id == any_id(ids),
+            Campaign.workspace_id == workspace.id,
+            Campaign.status.in_(("draft", "scheduled")),
+        )
+        .order_by(Campaign.name)
+    )
+    found: dict[int, list[str]] = {}
+    for row in rows:
+        found.setdefault(row.group_id, []).append(row.name)
+    return found

@@ -1,0 +1,55 @@
+"""Groups made of groups: a copy, or one that takes the place of several.
+
+Both are bulk actions: at once when they are short, else in the background, and they can be undone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import timedelta
+
+from campaign_app.lib import clock
+from campaign_app.lib.errors import Invalid
+from campaign_app.lib.tenancy import HasId
+from campaign_app.models.people import User
+from campaign_app.models.recipient_bulk import Action, BulkAction
+from campaign_app.models.recipients import Group
+from campaign_app.services import audit, group_endings, groups, recipient_bulk, tallies
+from campaign_app.services.bulk_orders import Order
+
+EMPTY_KEPT = timedelta(days=1)
+
+
+def copy(
+    workspace: HasId, group: Group, *, name: str, user: User
+) -> tuple[Group, BulkAction | None, bool]:
+    """A new group with the same members: the group, its filling, and whether that is short.
+
+    An empty one needs no filling. Raises Invalid when the name is missing or taken.
+    """
+    made = groups.create(workspace, name=name, user=user)
+    if not tallies.of_group(workspace, group.id):
+        return made, None, True
+    order = Order(Action.JOIN, sources=(group.id,), group_id=made.id)
+    bulk, short = recipient_bulk.ask(workspace, order, user=user)
+    return made, bulk, short
+
+
+def merge(
+    workspace: HasId, ids: Collection[int], *, into: Group, user: User
+) -> tuple[BulkAction | None, bool]:
+    """Let everybody of these groups join one of them (or another), which takes their place.
+
+    Campaigns that have not started follow. Raises Invalid when there is nothing to merge.
+    """
+    sources = tuple(group.id for group in groups.chosen(workspace, ids) if group.id != into.id)
+    if not sources:
+        raise Invalid("Choose at least two groups to merge.")
+    if not tallies.of_groups(workspace, sources):
+        group_endings.replace(workspace, sources, target=into.id)
+        group_endings.hide(workspace, sources, purge_after=clock.now() + EMPTY_KEPT)
+        words = f"{user.name} merged empty groups into “{into.name}”"
+        audit.record(workspace, "group.merged", words, user=user, subject_id=into.id)
+        return None, True
+    order = Order(Action.JOIN, sources=sources, group_id=into.id, merging=True)
+    return recipient_bulk.ask(workspace, order, user=user)
