@@ -22,7 +22,7 @@ MOST_ENTRIES = 100
 RETRY_SECONDS = 5
 """When to come back to a database that did not answer."""
 
-NAMES = {"time_zone": "timezone", "email": "to", "direct": "recipient_emails"}
+NAMES = {"time_zone": "timezone", "direct": "recipient_emails"}
 """The services' names of inputs that the API calls otherwise."""
 WORDS = {
     400: "The body is not JSON.",
@@ -54,6 +54,9 @@ class Problem(BaseModel):
     errors: list[Mistake] | None = Field(
         default=None, description="Each thing wrong with the input."
     )
+    existing_id: int | None = Field(
+        default=None, description="The id of what is there already, if that is in the way."
+    )
 
 
 class BadInputError(CarillonError):
@@ -65,6 +68,21 @@ class BadInputError(CarillonError):
         super().__init__(message)
         self.status = status
         self.mistakes = mistakes
+
+
+class TakenError(CarillonError):
+    """What should be made is there already."""
+
+    status = 409
+
+    def __init__(self, message: str, *, existing_id: int) -> None:
+        super().__init__(message)
+        self.existing_id = existing_id
+
+
+def wrong_parameter(name: str, detail: str) -> BadInputError:
+    """Something is wrong with a parameter of the query."""
+    return BadInputError(f"{name}: {detail}", mistakes=[Mistake(parameter=name, detail=detail)])
 
 
 def install(blueprint: Blueprint) -> None:
@@ -81,7 +99,11 @@ def of_ours(error: CarillonError) -> Response:
     """An error in its own words, with what is wrong by field."""
     db.session.rollback()
     answer = problem(
-        error.status, error.message, retryable=error.retryable, mistakes=_mistakes(error)
+        error.status,
+        error.message,
+        retryable=error.retryable,
+        mistakes=_mistakes(error),
+        existing_id=error.existing_id if isinstance(error, TakenError) else None,
     )
     if error.status == HTTPStatus.UNAUTHORIZED:
         given = ', error="invalid_token"' if "Authorization" in request.headers else ""
@@ -128,7 +150,12 @@ def of_unexpected(error: Exception) -> Response:
 
 
 def problem(
-    status: int, detail: str, *, retryable: bool = False, mistakes: Sequence[Mistake] = ()
+    status: int,
+    detail: str,
+    *,
+    retryable: bool = False,
+    mistakes: Sequence[Mistake] = (),
+    existing_id: int | None = None,
 ) -> Response:
     """The answer itself."""
     found = Problem(
@@ -137,6 +164,7 @@ def problem(
         detail=detail,
         retryable=retryable,
         errors=list(mistakes) or None,
+        existing_id=existing_id,
     )
     return Response(found.model_dump_json(exclude_none=True), status, mimetype=MIMETYPE)
 

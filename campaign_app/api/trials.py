@@ -9,6 +9,7 @@ from flask import g
 from campaign_app.api.sender_shapes import TestOutcome
 from campaign_app.extensions import limiter
 from campaign_app.lib import address
+from campaign_app.lib.errors import Invalid
 from campaign_app.models.senders import Sender
 from campaign_app.sending import trials
 from campaign_app.tasks.workshop import workshop
@@ -23,7 +24,9 @@ limited = limiter.shared_limit(
 
 def send(sender: Sender, compose: Callable[[str], bytes], *, to: str) -> TestOutcome:
     """Hand over what `compose` writes to one address. Raises Invalid when `to` is none."""
-    normal = address.normalise(to)
+    normal, problem = address.check(to)
+    if problem:
+        raise Invalid(problem, field="to")
     found = trials.hand_over(workshop(), sender, compose(normal), to=normal)
     return TestOutcome(
         to=normal,

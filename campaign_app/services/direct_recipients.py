@@ -19,12 +19,12 @@ from campaign_app.services.consent import Why
 FIELD = "recipient_emails"
 
 
-def checked(emails: Sequence[str]) -> list[str]:
+def checked(emails: Sequence[str], *, field: str = FIELD) -> list[str]:
     """The addresses in the form they are compared in, each once. Raises InvalidEntries."""
     results = address.normalise_many(emails)
     wrong = {place: problem for place, (_, problem) in enumerate(results) if problem}
     if wrong:
-        raise InvalidEntries(wrong, field=FIELD)
+        raise InvalidEntries(wrong, field=field)
     return list(dict.fromkeys(email for email, _ in results))
 
 

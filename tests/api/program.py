@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from campaign_app.extensions import db
 from campaign_app.models.people import User, Workspace
 from campaign_app.services import tokens
+from tests import factories
 from tests.people import Person
 
 ROOT = "/api/v1"
@@ -32,6 +34,12 @@ class Program:
         db.session.commit()
         client = person.client.application.test_client(use_cookies=False)
         return cls(client, person.user, person.workspace, plain)
+
+    @classmethod
+    def viewing(cls, app: Flask, workspace: Workspace) -> Program:
+        """A program of somebody who may only look."""
+        member = factories.membership(name="Vera", role="viewer", workspace=workspace)
+        return cls.of(Person.enter(app, member))
 
     def ask(
         self,

@@ -76,6 +76,10 @@ def told(operation: str, field: str) -> str:
         ("campaigns_create", "scheduled_at", "moment (RFC 3339) or null"),
         ("campaigns_create", "recipient_emails", "list of e-mail addresses or null"),
         ("campaigns_index", "limit", "integer, 1 to 1,000, default 100"),
+        ("recipients_create", "attributes", "object"),
+        ("recipients_create", "tags", "list of strings"),
+        ("recipients_bulk", "recipients", "list of objects, 1 to 1,000 entries"),
+        ("groups_change_members", "recipient_emails", "list of e-mail addresses"),
     ],
 )
 def test_the_page_tells_each_fields_range_and_default(operation: str, field: str, rule: str):
@@ -107,6 +111,8 @@ def ids(program: Program) -> dict[str, int]:
         "sender_id": sender.id,
         "campaign_id": campaign.id,
         "import_id": factories.save(row).id,
+        "recipient_id": factories.recipient(program.workspace).id,
+        "group_id": factories.crowd(program.workspace, 3).id,
     }
 
 

@@ -1,0 +1,55 @@
+"""Who is in a group, by address: as a program gives them, any number at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import select
+
+from campaign_app.extensions import db
+from campaign_app.lib.arrays import any_id, any_text
+from campaign_app.lib.errors import Conflict
+from campaign_app.lib.tenancy import HasId
+from campaign_app.models.people import User
+from campaign_app.models.recipients import Group, Recipient, WaitingAddresses
+from campaign_app.services import audit, group_filling, groups
+from campaign_app.services.consent import Why
+
+
+def add(workspace: HasId, group: Group, emails: Sequence[str], *, user: User) -> bool:
+    """Put these checked addresses into the group; who is not on the list yet is subscribed.
+
+    False when they are many and wait in their rows: ring for them after the commit.
+    """
+    if not emails:
+        return True
+    people = "address" if len(emails) == 1 else "addresses"
+    summary = f"{user.name} added {len(emails):,} {people} to the group “{group.name}”"
+    audit.record(workspace, "group.filled", summary, user=user, subject_id=group.id)
+    why = Why(f"Added to the group “{group.name}”", "api", user)
+    return group_filling.fill(workspace, group.id, emails, why=why)
+
+
+def remove(workspace: HasId, group: Group, emails: Collection[str]) -> None:
+    """Take these normalised addresses out of the group, as far as they are in it.
+
+    Raises Conflict while others are still on their way into it: they might be the same.
+    """
+    if not emails:
+        return
+    if filling(workspace, [group.id]):
+        raise Conflict(
+            f"“{group.name}” is still being filled. Take people out once `filling` is false."
+        )
+    ids = select(Recipient.id).where(
+        Recipient.workspace_id == workspace.id, Recipient.email == any_text(emails)
+    )
+    groups.leave(workspace, group, db.session.scalars(ids).all())
+
+
+def filling(workspace: HasId, ids: Collection[int]) -> set[int]:
+    """Those of the groups into which addresses are still on their way."""
+    waiting = select(WaitingAddresses.group_id).where(
+        WaitingAddresses.workspace_id == workspace.id, WaitingAddresses.group_id == any_id(ids)
+    )
+    return set(db.session.scalars(waiting.distinct()))
