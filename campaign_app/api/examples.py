@@ -6,6 +6,8 @@ from typing import Any
 
 VALUES: dict[str, Any] = {
     "id": 18,
+    "recipient_id": 18,
+    "email": "ana@example.com",
     "sender_id": 3,
     "group_ids": [7],
     "recipient_emails": ["ana@example.com", "bo@example.com"],

@@ -155,15 +155,21 @@ def _fields(schema: dict[str, Any], known: dict[str, Any], *, within: str = "") 
         following = {"properties": {"next": schema["properties"]["next"]}}
         entry = examples.resolved(entries["items"], known)
         return [*_fields(entry, known, within="items[]."), *_fields(following, known)]
-    return [
-        Field(
-            within + name,
-            _described(part, known),
-            marked(part.get("description", "")),
-            name in required,
-        )
-        for name, part in schema.get("properties", {}).items()
-    ]
+    fields: list[Field] = []
+    for name, part in schema.get("properties", {}).items():
+        about = marked(part.get("description", ""))
+        fields.append(Field(within + name, _described(part, known), about, name in required))
+        fields += _inner(part, known, within + name)
+    return fields
+
+
+def _inner(schema: dict[str, Any], known: dict[str, Any], name: str) -> list[Field]:
+    """The fields of an object, or of the objects in a list, that stand in a field."""
+    schema = examples.resolved(schema, known)
+    if "properties" in schema:
+        return _fields(schema, known, within=f"{name}.")
+    entry = examples.resolved(schema.get("items", {}), known)
+    return _fields(entry, known, within=f"{name}[].") if "properties" in entry else []
 
 
 def _described(schema: dict[str, Any], known: dict[str, Any]) -> str:
@@ -187,8 +193,10 @@ def _span(least: float | None, most: float | None, unit: str = "") -> str:
 
 
 def _default(value: Any) -> str:  # noqa: ANN401  any JSON
-    if value in (None, "", []):
+    if value in (None, "", [], {}):
         return ""
+    if isinstance(value, bool):
+        return f"default {str(value).lower()}"
     return f"default {value:g}" if isinstance(value, float) else f"default {value}"
 
 
@@ -217,7 +225,8 @@ def _example(schema: dict[str, Any], known: dict[str, Any], *, asked: bool = Fal
         return whole
     shown = {*schema.get("required", []), "group_ids", "recipient_emails"}
     few = {name: value for name, value in whole.items() if name in shown}
-    return few if schema.get("required") else {"name": whole.get("name")}
+    changes = {"name": whole["name"]} if "name" in whole else few
+    return few if schema.get("required") else changes
 
 
 def _filled(path: str) -> str:

@@ -68,7 +68,7 @@ class RecipientChanges(Body):
 
     name: Text = Field("", max_length=MAX_NAME, examples=["Ana Marković"])
     attributes: Attributes = Field(
-        {}, description="Those that are given change; null forgets one; the others stay."
+        {}, description="Those that are given change, null forgets one, and the others stay."
     )
     tags: Tags = Field([], description="In the place of all former ones.")
     group_ids: GroupIds = Field([], description="In the place of all groups they are in now.")
@@ -216,8 +216,10 @@ class Permission(Out):
 
     email: str = Field(examples=["ana@example.com"])
     recipient_id: int | None = Field(description="Null: not on the list.")
-    status: RecipientStatus | None = Field(description="Null: not on the list.")
-    suppressed: bool
+    status: RecipientStatus | None = Field(
+        description="Null: not on the list.", examples=["subscribed"]
+    )
+    suppressed: bool = Field(description="On the suppression list.", examples=[False])
     changed: bool = Field(description="False: it was so before.", examples=[True])
 
 

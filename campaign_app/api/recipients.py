@@ -59,9 +59,9 @@ def create(body: NewRecipient) -> RecipientOut:
 def bulk(body: NewRecipients) -> BulkResult:
     """Add or update up to 1,000.
 
-    Who is new is added as above; who is known gets the name, the attributes, the tags and the
-    groups that are given, besides those they have. A wrong entry is told in its result, and harms
-    no other. Nobody who has opted out comes back. For more, send a file: see imports.
+    Who is new is added, subscribed. Of who is known, the name and the attributes that are given
+    change, the others stay, and the tags and groups come beside those they have. A wrong entry is
+    told in its result, and harms no other. Nobody who has opted out comes back.
     """
     entries = body.entries()
     made = recipient_upserts.upsert(g.workspace, entries, user=g.user)
@@ -133,8 +133,8 @@ def delete(recipient: Recipient) -> None:
 def opt_out(body: OptOut) -> Permission:
     """Stop mailing an address, on the list or not.
 
-    A stranger’s is put on the suppression list. Campaigns under way leave them out at once. It may
-    be repeated.
+    One that is not on the list is put on the suppression list, so that it cannot be mailed when it
+    comes. Campaigns under way leave them out at once. It may be repeated.
     """
     reason = (body.reason or "").strip() or "Opted out through the API"
     changed = consent.opt_out(g.workspace, body.email, reason=reason, source=SOURCE)
