@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import IO
@@ -64,6 +65,12 @@ class Stores:
         """
         with self.of(key).local_path(key, head=head) as path:
             yield path
+
+    def drop_leftovers(self, known: Collection[str], *, older_than: timedelta) -> None:
+        """Remove from this machine what is older and belongs to none of the known keys."""
+        self.folder.drop_leftovers(known, older_than=older_than)
+        if self.bucket:
+            self.bucket.drop_leftovers(known, older_than=older_than)
 
     def discard(self, key: str) -> None:
         """Remove a file; one that is gone already is no error."""

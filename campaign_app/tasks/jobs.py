@@ -135,6 +135,7 @@ def keep_house() -> None:
         after = housekeeping.forget_usage(after=after)
         db.session.commit()
     housekeeping.forget_lost_windows()
+    signups.forget_old()
     db.session.commit()
     upload_sweep.sweep(current_app.extensions["stores"])
 
