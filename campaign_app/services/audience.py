@@ -93,7 +93,7 @@ def members(workspace: HasId, campaign: Campaign) -> Select[int, str]:
     query = select(Recipient.id, Recipient.email).where(Recipient.workspace_id == workspace.id)
     if not parts.chosen:
         return query.where(false())
-    return query.where(parts.chosen.among(), *parts.mailable(), parts.first_spelling())
+    return query.where(*parts.members(), *parts.mailable(), parts.first_spelling())
 
 
 def is_empty(workspace: HasId, campaign: Campaign) -> bool:
@@ -101,7 +101,7 @@ def is_empty(workspace: HasId, campaign: Campaign) -> bool:
     parts = audience_parts.of(workspace, campaign)
     # Of several spellings one is mailed: none needs to be looked for.
     somebody = select(Recipient.id).where(
-        Recipient.workspace_id == workspace.id, parts.chosen.one_of(), *parts.mailable()
+        Recipient.workspace_id == workspace.id, *parts.members(), *parts.mailable()
     )
     return db.session.execute(somebody.limit(1)).first() is None
 
@@ -181,7 +181,7 @@ def find(workspace: HasId, campaign: Campaign, search: str, *, limit: int = 8) -
     """Some of the audience whose address begins with `search`, to look over their shoulders."""
     parts = audience_parts.of(workspace, campaign)
     mailed = owned_by(workspace, Recipient).where(
-        Recipient.status == RecipientStatus.SUBSCRIBED, parts.chosen.one_of(), *parts.kept()
+        Recipient.status == RecipientStatus.SUBSCRIBED, *parts.members()
     )
     if search:
         mailed = mailed.where(Recipient.email.like(like.starting_with(search.strip().lower())))
@@ -234,9 +234,7 @@ def _found(parts: Parts, *which: ColumnElement[bool]) -> ColumnElement[int]:
 
 
 def _among(parts: Parts) -> Select[int]:
-    return select(Recipient.id).where(
-        Recipient.workspace_id == parts.workspace.id, parts.chosen.one_of(), *parts.kept()
-    )
+    return select(Recipient.id).where(Recipient.workspace_id == parts.workspace.id, parts.member())
 
 
 def _excluded(parts: Parts) -> ColumnElement[int]:

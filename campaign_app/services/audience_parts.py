@@ -9,7 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, exists, false, func, or_, select, true, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    exists,
+    false,
+    func,
+    or_,
+    select,
+    true,
+    union_all,
+)
 
 from campaign_app.lib.tenancy import HasId
 from campaign_app.models.campaigns import Campaign
@@ -46,7 +57,7 @@ class People:
     def among(self) -> Condition:
         """For a query of many people."""
         if not self.segments:
-            return self.one_of()
+            return _in_groups(self.workspace, self.groups) if self.groups else false()
         if not self.groups:
             return or_(*self.segments)
         return Recipient.id.in_(self.places())
@@ -55,7 +66,7 @@ class People:
         """For a query that has found few people by other conditions."""
         if not self:
             return false()
-        among = [_in_groups(self.workspace, self.groups)] if self.groups else []
+        among = [_is_in_one(self.workspace, self.groups)] if self.groups else []
         return or_(*among, *self.segments)
 
 
@@ -70,18 +81,20 @@ class Parts:
     has_erased: bool
 
     def mailable(self) -> list[Condition]:
-        """Subscribed, not excluded, not suppressed."""
-        kept = [Recipient.status == RecipientStatus.SUBSCRIBED, ~listed(self.workspace)]
-        if self.has_erased:
-            kept.append(~erased(self.workspace))
-        return [*kept, *self.kept()]
+        """Subscribed and not suppressed."""
+        found = [Recipient.status == RecipientStatus.SUBSCRIBED, ~listed(self.workspace)]
+        return [*found, ~erased(self.workspace)] if self.has_erased else found
 
-    def kept(self) -> list[Condition]:
-        """Not excluded. Each a condition of its own, which a join can answer."""
-        parts: list[Condition] = [~one for one in self.excluded.segments]
+    def members(self) -> list[Condition]:
+        """Chosen and not excluded, of many people: each condition is one that a join answers."""
+        kept: list[Condition] = [~one for one in self.excluded.segments]
         if self.excluded.groups:
-            parts.append(~_in_groups(self.workspace, self.excluded.groups))
-        return parts
+            kept.append(~_in_groups(self.workspace, self.excluded.groups))
+        return [self.chosen.among(), *kept]
+
+    def member(self) -> Condition:
+        """The same of few people."""
+        return and_(self.chosen.one_of(), ~self.excluded.one_of())
 
     def later_spellings(self) -> Select[int]:
         """The ids of those whose mailbox an older recipient of the audience has, too."""
@@ -98,7 +111,7 @@ class Parts:
             select(Recipient.id, func.mailbox_of(Recipient.email).label("mailbox"))
             .where(Recipient.workspace_id == self.workspace.id)
             .where(Recipient.mailbox_key == twins.c.mailbox_key)
-            .where(self.chosen.one_of(), *self.mailable())
+            .where(self.member(), *self.mailable())
             .offset(0)
             .correlate(twins)
             .lateral()
@@ -170,6 +183,25 @@ def _in_groups(workspace: HasId, groups: Sequence[int]) -> Condition:
         )
         .correlate(Recipient)
     )
+
+
+def _is_in_one(workspace: HasId, groups: Sequence[int]) -> Condition:
+    """For few people: found by the person, whatever the number of groups.
+
+    OFFSET keeps it from becoming a join with all members of the groups, and the sum from searching
+    the index once for each group.
+    """
+    found = (
+        select(GroupMember.recipient_id)
+        .where(
+            GroupMember.workspace_id == workspace.id,
+            GroupMember.recipient_id == Recipient.id,
+            (GroupMember.group_id + 0).in_(groups),
+        )
+        .offset(0)
+        .correlate(Recipient)
+    )
+    return found.exists()
 
 
 def people_of(workspace: HasId, condition: Condition) -> Select[int]:
