@@ -65,7 +65,8 @@ def change_members(group: Group, body: GroupMembers) -> GroupOut:
     """Add recipients to a group, or take some out.
 
     It answers at once, however many there are. One wrong address refuses them all, and is named.
-    Who has opted out may be in a group, and is not mailed.
+    Who has opted out may be in a group, and is not mailed; who left this group by their own
+    preferences stays out of it.
     """
     added = direct_recipients.checked(body.recipient_emails)
     removed = direct_recipients.checked(body.remove_emails, field="remove_emails")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 
 from campaign_app.extensions import db
 from campaign_app.lib import address
@@ -21,6 +21,9 @@ from campaign_app.services.consent import COMPLAINT, Why
 
 OWN_WISH = frozenset({"link", "one-click", "preferences", "api", "deleted", suppressions.BOUNCE})
 """Sources of suppressions that a new wish outweighs; what a colleague put there by hand stays."""
+
+FORM = "form"
+"""The door of a sign-up that was confirmed by the address itself."""
 
 
 def opt_in(
@@ -58,13 +61,21 @@ def _lift(workspace: HasId, suppression: Suppression, email: str, user: User) ->
 
 
 def _refuse_after_complaint(workspace: HasId, email: str) -> None:
-    """Also where the list has forgotten it: the history of an address outlives its recipient."""
-    complaint = select(ConsentEvent.id).where(
-        ConsentEvent.workspace_id == workspace.id,
-        ConsentEvent.email == email,
+    """Unless they came back by their own sign-up.
+
+    The history knows it, also where the list has forgotten: it outlives the recipient.
+    """
+    own_words = or_(
         ConsentEvent.action == ConsentAction.COMPLAINED,
+        and_(ConsentEvent.action == ConsentAction.SUBSCRIBED, ConsentEvent.source == FORM),
     )
-    if db.session.execute(complaint.limit(1)).first():
+    last = (
+        select(ConsentEvent.action)
+        .where(ConsentEvent.workspace_id == workspace.id, ConsentEvent.email == email, own_words)
+        .order_by(ConsentEvent.id.desc())
+        .limit(1)
+    )
+    if db.session.scalar(last) == ConsentAction.COMPLAINED:
         raise Conflict(f"{email} {COMPLAINT}")
 
 

@@ -132,6 +132,14 @@ def test_a_complaint_outlives_its_recipient(program: Program):
     assert program.post("/recipients/opt-in", FAIR).status_code == 409
 
 
+def test_a_complaint_is_forgiven_by_an_own_sign_up(program: Program):
+    add(program)
+    complain(program)
+    consent.record(program.workspace, [ANA], ConsentAction.SUBSCRIBED, Why("Form", "form"))
+    program.post("/recipients/opt-out", {"email": ANA})
+    assert program.post("/recipients/opt-in", FAIR).status_code == 200
+
+
 def test_what_a_colleague_suppressed_stays(program: Program):
     suppress(program, ANA, reason="Legal asked")
     answer = program.post("/recipients/opt-in", FAIR)
