@@ -38,6 +38,12 @@ def intent(workspace: HasId, bulk: BulkAction) -> str:
     return _filled(workspace, bulk, _INTENT, who)
 
 
+def so_far(workspace: HasId, bulk: BulkAction) -> str:
+    """How far it is: "Delete 12,000 recipients: 4,000 done"."""
+    words = intent(workspace, bulk)
+    return f"{words[0].upper()}{words[1:]}: {bulk.done:,} done"
+
+
 def outcome(workspace: HasId, bulk: BulkAction) -> str:
     """What was done, as far as it was: "unsubscribed 12,000 recipients"."""
     return _filled(workspace, bulk, _PAST, people(bulk.changed))

@@ -9,12 +9,18 @@ from datetime import datetime
 from sqlalchemy.orm import load_only
 
 from campaign_app.extensions import db
-from campaign_app.lib import underway
 from campaign_app.lib.tenancy import HasId, get_owned, owned_by
 from campaign_app.models.campaigns import LIVE, Campaign, CampaignStatus
 from campaign_app.models.imports import Import
 from campaign_app.models.senders import Sender, SenderState
-from campaign_app.services import imports, live_counts, progress, senders, workload
+from campaign_app.services import (
+    imports,
+    live_counts,
+    progress,
+    recipient_bulk,
+    senders,
+    workload,
+)
 from campaign_app.services.progress import Counts
 from campaign_app.services.workload import Account, Queue, Sums
 
@@ -100,7 +106,7 @@ def look(workspace: HasId, *, now: datetime) -> Now:
         queue=workload.queue(workspace, list(every), [one.counts for one in campaigns]),
         sums=sums,
         imports=_imports(workspace) if sums.imports else [],
-        jobs=underway.read(workspace.id),
+        jobs=recipient_bulk.at_work(workspace),
     )
 
 

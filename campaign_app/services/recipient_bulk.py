@@ -175,6 +175,22 @@ def recent(workspace: HasId, *, limit: int = 50) -> Sequence[BulkAction]:
     ).all()
 
 
+def at_work(workspace: HasId) -> list[str]:
+    """What is being done now, in words: "Delete 12,000 recipients: 4,000 done"."""
+    active = db.session.scalars(
+        owned_by(workspace, BulkAction)
+        .where(BulkAction.finished_at.is_(None), BulkAction.state.in_(ACTIVE))
+        .order_by(BulkAction.id)
+    )
+    return [bulk_words.so_far(workspace, bulk) for bulk in active]
+
+
+def asked_by(bulk: BulkAction) -> str:
+    """The name of who gave the order, or took it back; empty when they are gone."""
+    user = db.session.get(User, bulk.user_id) if bulk.user_id else None
+    return user.name if user else ""
+
+
 def can_undo(bulk: BulkAction) -> bool:
     """Whether something of it is left to take back."""
     left = bulk.changed > bulk.restored + bulk.spared or bulk.order["merging"]
@@ -274,6 +290,6 @@ def _forget_targets(bulk: BulkAction) -> None:
 
 def _record(workspace: Workspace, bulk: BulkAction, words: str) -> None:
     user = db.session.get(User, bulk.user_id) if bulk.user_id else None
-    action = f"recipients.bulk_{bulk.action}"
-    words = f"{user.name if user else 'Carillon'} {words}"
+    action, who = f"recipients.bulk_{bulk.action}", asked_by(bulk) or "Carillon"
+    words = f"{who} {words}"
     audit.record(workspace, action, words, user=user, subject_id=bulk.id)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from sqlalchemy import ColumnElement, cast, delete, exists, func, select, text
 from sqlalchemy.dialects.postgresql import TSQUERY
@@ -113,7 +114,7 @@ def step(workspace_id: int) -> int:
     if not ids:
         return 0
     whose = {"workspace": workspace_id, "ids": ids}
-    people = db.session.execute(_KNOWN, whose).tuples()
+    people = db.session.execute(_KNOWN, whose)
     db.session.execute(
         delete(RecipientWords).where(
             RecipientWords.workspace_id == workspace_id, RecipientWords.recipient_id == any_id(ids)
@@ -168,7 +169,7 @@ def _take(workspace_id: int) -> list[int]:
     return list({row_id for piece in gone for row_id in piece})
 
 
-def _lines(workspace_id: int, people: Iterable[tuple[int, str]]) -> Iterator[str]:
+def _lines(workspace_id: int, people: Iterable[Any]) -> Iterator[str]:
     """Rows as COPY reads them: a word holds no quote, backslash or tab, so none is escaped."""
     between = f"' '{workspace_id}:"
     for row_id, known in people:

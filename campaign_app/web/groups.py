@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, g, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    flash,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
 from wtforms import StringField, TextAreaField
@@ -10,10 +19,11 @@ from wtforms.validators import DataRequired
 
 from campaign_app.extensions import db
 from campaign_app.lib.errors import Invalid
+from campaign_app.lib.words import fold
 from campaign_app.models.recipients import Group
-from campaign_app.services import groups, pasting
+from campaign_app.services import group_endings, group_merging, groups, pasting
 from campaign_app.services.pasting import Pasted
-from campaign_app.web import forms, recipient_list
+from campaign_app.web import forms, recipient_bulk, recipient_list
 
 bp = Blueprint("groups", __name__, url_prefix="/groups")
 
@@ -31,7 +41,7 @@ class PasteForm(FlaskForm):
 
 
 @bp.route("/", methods=["GET", "POST"])
-def index() -> Response | str | tuple[str, int]:
+def index() -> Response:
     """Every group with its size, and a form for one more."""
     form = GroupForm()
     if form.validate_on_submit():
@@ -43,13 +53,21 @@ def index() -> Response | str | tuple[str, int]:
         except Invalid as error:
             db.session.rollback()
             forms.blame(form, error)
-    html = render_template(
-        "groups/index.html",
-        form=form,
-        groups=groups.standing(g.workspace),
-        sizes=groups.sizes(g.workspace),
-    )
-    return (html, 422) if form.errors else html
+    return _index_page(form)
+
+
+@bp.post("/merge")
+def merge() -> Response:
+    """Let several groups become one."""
+    ids = recipient_list.read_ids(request.form.getlist("id"))
+    try:
+        into = _target()
+        recipient_bulk.begin(*group_merging.merge(g.workspace, ids, into=into, user=g.user))
+        return redirect(url_for("groups.show", group_id=into.id))
+    except Invalid as error:
+        db.session.rollback()
+        flash(error.message, "danger")
+    return redirect(url_for("groups.index"))
 
 
 @bp.get("/<int:group_id>")
@@ -74,6 +92,21 @@ def rename(group_id: int) -> Response:
     answer = _group_page(groups.get(g.workspace, group_id), form)
     answer.status_code = 422
     return answer
+
+
+@bp.post("/<int:group_id>/copy")
+def copy(group_id: int) -> Response:
+    """Make another group with the same members."""
+    group = groups.get(g.workspace, group_id)
+    try:
+        name = request.form.get("name", "")
+        made, bulk, short = group_merging.copy(g.workspace, group, name=name, user=g.user)
+        recipient_bulk.begin(bulk, short)
+        return redirect(url_for("groups.show", group_id=made.id))
+    except Invalid as error:
+        db.session.rollback()
+        flash(error.message, "danger")
+    return redirect(url_for("groups.show", group_id=group_id))
 
 
 @bp.post("/<int:group_id>/delete")
@@ -106,6 +139,38 @@ def add(group_id: int) -> Response | str | tuple[str, int]:
     return _after_paste(group, form, pasted)
 
 
+def _index_page(form: GroupForm) -> Response:
+    every = groups.standing(g.workspace)
+    search = " ".join(request.args.get("q", "").split())[: groups.MAX_NAME]
+    shown = [group for group in every if fold(search) in fold(group.name)]
+    part = "HX-Request" in request.headers and "HX-History-Restore-Request" not in request.headers
+    html = render_template(
+        "groups/list.html" if part else "groups/index.html",
+        form=form,
+        groups=shown,
+        everything=every,
+        total=len(every),
+        search=search,
+        sizes=groups.sizes(g.workspace, [group.id for group in every]),
+        drafts=group_endings.drafts_using(g.workspace, [group.id for group in shown]),
+        at_work=recipient_bulk.at_work(),
+    )
+    answer = make_response(html, 422 if form.errors else 200)
+    answer.vary.add("HX-Request")
+    return answer
+
+
+def _target() -> Group:
+    """The group to merge into, made first when a new one is named. Raises Invalid without one."""
+    new_name = request.form.get("new_group", "")
+    if new_name.strip():
+        return groups.create(g.workspace, name=new_name, user=g.user)
+    chosen = recipient_list.read_ids(request.form.getlist("target_group"))
+    if not chosen:
+        raise Invalid("Choose a group to merge into.")
+    return groups.get(g.workspace, chosen[0])
+
+
 def _after_paste(group: Group, form: PasteForm, pasted: Pasted) -> Response | str:
     """Back to the group when all went well; else again the box, with only the wrong lines in it."""
     if not pasted.problems:
@@ -136,5 +201,6 @@ def _group_page(group: Group, form: GroupForm) -> Response:
         part_only=request.method == "GET",
         group=group,
         form=form,
+        at_work=recipient_bulk.at_work(),
         waiting=groups.waiting_campaigns(g.workspace, group),
     )

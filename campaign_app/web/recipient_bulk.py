@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from campaign_app.extensions import db
+from campaign_app.lib import clock
 from campaign_app.lib.errors import Conflict, Invalid
 from campaign_app.models.recipient_bulk import ACTIVE, Action, BulkAction, BulkState
 from campaign_app.services import bulk_words, groups, recipient_bulk
@@ -14,6 +17,9 @@ from campaign_app.tasks import jobs
 from campaign_app.web import door, recipient_list
 
 bp = Blueprint("bulk", __name__, url_prefix="/bulk")
+
+FRESH = timedelta(minutes=1)
+"""How long an action's undo stands above the list."""
 
 
 @bp.get("/")
@@ -89,8 +95,16 @@ def begin(bulk: BulkAction | None, short: bool) -> None:
 
 
 def at_work() -> list[dict[str, object]]:
-    """The actions that are at work now, ready to be shown."""
-    return [row for row in _rows(limit=10) if row["active"]]
+    """The actions that are at work now, or that the user gave a moment ago, ready to be shown."""
+    latest = recipient_bulk.recent(g.workspace, limit=10)
+    return [_row(bulk) for bulk in latest if bulk.state in ACTIVE or _is_fresh(bulk)]
+
+
+def _is_fresh(bulk: BulkAction) -> bool:
+    ended = bulk.finished_at
+    return bool(
+        bulk.user_id == g.user.id and ended and ended > clock.now() - FRESH and bulk.changed
+    )
 
 
 def _say(bulk: BulkAction) -> None:
@@ -106,8 +120,8 @@ def _say(bulk: BulkAction) -> None:
     flash(f"{words[0].upper()}{words[1:]}.{more}", "success")
 
 
-def _rows(limit: int = 50) -> list[dict[str, object]]:
-    return [_row(bulk) for bulk in recipient_bulk.recent(g.workspace, limit=limit)]
+def _rows() -> list[dict[str, object]]:
+    return [_row(bulk) for bulk in recipient_bulk.recent(g.workspace)]
 
 
 def _row(bulk: BulkAction) -> dict[str, object]:
@@ -117,6 +131,7 @@ def _row(bulk: BulkAction) -> dict[str, object]:
     return {
         "bulk": bulk,
         "words": phrase(g.workspace, bulk),
+        "by": recipient_bulk.asked_by(bulk),
         "active": active,
         "undoing": undoing,
         "done": done,

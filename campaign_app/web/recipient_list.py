@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from flask import Response, g, make_response, render_template, request, url_for
 
 from campaign_app.models.recipients import RecipientStatus
-from campaign_app.services import groups, recipient_pages, suppressions
-from campaign_app.services.recipient_filter import Filter
+from campaign_app.services import (
+    groups,
+    recipient_index,
+    recipient_pages,
+    segments,
+    suppressions,
+    tags,
+    tallies,
+)
+from campaign_app.services.recipient_filter import EVERYBODY, Filter
 from campaign_app.services.recipient_pages import Listing, Place
 
 
 def read_filter(values: dict[str, str], *, group_id: int | None = None) -> Filter:
     """What is asked for; what cannot be read is not asked for."""
     status = values.get("status", "")
-    group = values.get("group", "")
+    group, segment = values.get("group", ""), values.get("segment", "")
     return Filter(
         search=" ".join(values.get("q", "").split())[:200],
         status=RecipientStatus(status) if status in list(RecipientStatus) else None,
         group_id=group_id or next(iter(read_ids([group])), None),
+        tag=" ".join(values.get("tag", "").split()).lower()[: tags.MAX_TAG],
+        segment_id=next(iter(read_ids([segment])), None),
     )
 
 
@@ -34,10 +45,15 @@ def show(template: str, chosen: Filter, *, part_only: bool = True, **more: objec
     context = {
         "page": page,
         "chosen": chosen,
+        "everybody": EVERYBODY,
         "groups": groups.standing(g.workspace),
         "memberships": groups.of(g.workspace, [row.id for row in page.items]),
         "suppressed": suppressions.contains(g.workspace, [row.email for row in page.items]),
         "statuses": list(RecipientStatus),
+        "tags": tallies.by_tag(g.workspace),
+        "segments": segments.every(g.workspace),
+        "indexing": recipient_index.progress(g.workspace) if chosen.search else None,
+        "count_url": None if page.exact else _count_url(chosen),
         "previous_url": _url(chosen, page.previous),
         "next_url": _url(chosen, page.next),
         "first_url": _url(chosen, recipient_pages.START),
@@ -56,10 +72,24 @@ def show(template: str, chosen: Filter, *, part_only: bool = True, **more: objec
 
 def url_of(chosen: Filter, *, in_group: bool) -> str:
     """The page of those who match: a group's own page where one came from there."""
-    search = chosen.search or None
+    asked = _query(chosen)
     if in_group and chosen.group_id:
-        return url_for("groups.show", group_id=chosen.group_id, q=search, status=chosen.status)
-    return url_for("recipients.index", q=search, status=chosen.status, group=chosen.group_id)
+        return url_for("groups.show", group_id=chosen.group_id, **asked)
+    return url_for("recipients.index", **asked, group=chosen.group_id)
+
+
+def _query(chosen: Filter) -> dict[str, Any]:
+    """The filter as a query, but for its group."""
+    return {
+        "q": chosen.search or None,
+        "status": chosen.status,
+        "tag": chosen.tag or None,
+        "segment": chosen.segment_id,
+    }
+
+
+def _count_url(chosen: Filter) -> str:
+    return url_for("recipients.count", **_query(chosen), group=chosen.group_id)
 
 
 def _is_id(text: str) -> bool:

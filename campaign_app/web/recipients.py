@@ -11,7 +11,14 @@ from wtforms.validators import DataRequired
 from campaign_app.extensions import db
 from campaign_app.lib.errors import Conflict, Invalid
 from campaign_app.models.recipients import Recipient
-from campaign_app.services import consent, groups, recipients, suppressions
+from campaign_app.services import (
+    consent,
+    groups,
+    recipient_filter,
+    recipient_index,
+    recipients,
+    suppressions,
+)
 from campaign_app.services.recipients import AlreadyThereError
 from campaign_app.web import forms, recipient_bulk, recipient_list
 from campaign_app.web import suppressions as suppression_pages
@@ -32,7 +39,22 @@ class RecipientForm(FlaskForm):
 def index() -> Response:
     """Everybody, or those who match."""
     chosen = recipient_list.read_filter(request.args.to_dict())
-    return recipient_list.show("recipients/index.html", chosen)
+    return recipient_list.show("recipients/index.html", chosen, at_work=recipient_bulk.at_work())
+
+
+@bp.get("/count")
+def count() -> str:
+    """How many match, counted to the end: the list shows it when it is there."""
+    chosen = recipient_list.read_filter(request.args.to_dict())
+    number = recipient_filter.count_to_the_end(g.workspace, chosen)
+    return render_template("recipients/count.html", number=number)
+
+
+@bp.get("/words")
+def words() -> str:
+    """How far the index of words is, for a search that waits for it."""
+    indexing = recipient_index.progress(g.workspace)
+    return render_template("recipients/indexing.html", indexing=indexing)
 
 
 @bp.route("/new", methods=["GET", "POST"])

@@ -7,15 +7,16 @@ from datetime import timedelta
 from sqlalchemy import event
 
 from campaign_app.extensions import db
-from campaign_app.lib import clock, underway
+from campaign_app.lib import clock
 from campaign_app.models.campaigns import CampaignStatus
 from campaign_app.models.imports import Import, ImportState
 from campaign_app.models.messages import Batch
 from campaign_app.models.people import Workspace
+from campaign_app.models.recipient_bulk import Action
 from campaign_app.models.senders import SenderSlot, SenderState, SenderUsage
 from campaign_app.services import now, recipient_bulk, senders
+from campaign_app.services.bulk_orders import Order
 from campaign_app.services.now import Now
-from campaign_app.services.recipient_bulk import Action, Order
 from campaign_app.services.workload import Queue
 from tests import factories, mailings
 from tests.people import Person
@@ -104,12 +105,13 @@ def test_imports_at_work_are_shown(alice: Person):
     assert [row.id for row in look(alice.workspace).imports] == [running.id]
 
 
-def test_a_long_action_on_recipients_is_noted_until_it_is_over(alice: Person, charlie: Person):
-    words = recipient_bulk.so_far(Order(Action.DELETE), changed=15_000)
-    underway.note(alice.workspace.id, "delete", words)
-    assert look(alice.workspace).jobs == ["Delete recipients: 15,000 done so far"]
+def test_a_long_action_on_recipients_is_shown_until_it_is_over(alice: Person, charlie: Person):
+    factories.recipient(alice.workspace)
+    bulk, _ = recipient_bulk.ask(alice.workspace, Order(Action.DELETE), user=alice.user)
+    recipient_bulk.step(bulk.id)
+    assert look(alice.workspace).jobs == ["Delete 1 recipient: 0 done"]
     assert look(charlie.workspace).jobs == []
-    underway.over(alice.workspace.id, "delete")
+    recipient_bulk.run(bulk)
     assert look(alice.workspace).jobs == []
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from campaign_app.extensions import db, redis
-from campaign_app.lib.errors import NotFound
+from campaign_app.lib import clock
+from campaign_app.models.recipient_bulk import Action, BulkAction, BulkState
 from campaign_app.models.recipients import Recipient
-from campaign_app.services import audit, recipient_bulk, recipients
+from campaign_app.services import audit, groups, recipient_bulk, recipient_index, recipients
+from campaign_app.services.bulk_orders import Order
 from campaign_app.services.consent import Why
-from campaign_app.services.recipient_bulk import Action, Order
 from campaign_app.tasks import jobs
+from tests import factories
 from tests.people import Person
 
 MANY = recipient_bulk.AT_ONCE + 1
@@ -33,31 +35,78 @@ def size(person: Person) -> int:
     return db.session.scalar(select(func.count()).select_from(Recipient).where(mine)) or 0
 
 
-def test_many_are_left_to_the_queue_and_the_log_says_so(crowd: Person):
-    answer = crowd.client.post(
-        "/recipients/bulk", data={"action": "delete", "everybody": "1"}, follow_redirects=True
-    )
+def rung() -> list[str]:
+    """The tasks that wait."""
+    return [json.loads(task)["headers"]["task"] for task in redis.client.lrange("jobs", 0, -1)]
+
+
+def ask(person: Person, order: Order) -> BulkAction:
+    bulk, _ = recipient_bulk.ask(person.workspace, order, user=person.user)
+    db.session.commit()
+    return bulk
+
+
+def test_many_are_left_to_the_queue_and_the_page_shows_it(crowd: Person):
+    form = {"action": "delete", "everybody": "1"}
+    answer = crowd.client.post("/recipients/bulk", data=form, follow_redirects=True)
     assert "being done in the background" in answer.text
+    assert "Delete everybody who matched" in answer.text
     assert size(crowd) == MANY
-    [task] = redis.client.lrange("jobs", 0, -1)
-    assert json.loads(task)["headers"]["task"] == "jobs.bulk_recipients"
-    [(entry, _)] = audit.recent(crowd.workspace, limit=1)
-    assert entry.summary == "Alice asked to delete everybody who matched a filter"
+    assert rung() == ["jobs.bulk_recipients"]
 
 
 def test_the_task_does_them_all_and_may_be_repeated(crowd: Person):
-    order, _ = recipient_bulk.prepare(crowd.workspace, Order(Action.DELETE))
-    asked = (crowd.workspace.id, crowd.user.id, order.as_json())
-    jobs.bulk_recipients.run(*asked)
-    jobs.bulk_recipients.run(*asked)
+    bulk = ask(crowd, Order(Action.DELETE))
+    jobs.bulk_recipients.run(bulk.id)
+    jobs.bulk_recipients.run(bulk.id)
     assert size(crowd) == 0
-    done = [entry.summary for entry, _ in audit.recent(crowd.workspace, limit=2)]
-    assert done == ["Alice deleted 0 recipients", f"Alice deleted {MANY:,} recipients"]
+    [(entry, _), *_] = audit.recent(crowd.workspace, limit=1)
+    assert entry.summary == f"Alice deleted {MANY:,} recipients"
 
 
-def test_a_task_that_cannot_go_on_says_how_far_it_came(alice: Person):
-    order = Order(Action.JOIN, ids=(1,), group_id=10**9)
-    with pytest.raises(NotFound):
-        jobs.bulk_recipients.run(alice.workspace.id, alice.user.id, order.as_json())
-    [(entry, _)] = audit.recent(alice.workspace, limit=1)
-    assert entry.summary == "Alice added 0 recipients to a group"
+def test_a_lost_task_is_rung_for_again(crowd: Person):
+    bulk = ask(crowd, Order(Action.DELETE))
+    jobs.sweep_recipients.run()
+    assert not rung()
+    long_ago = clock.now() - 2 * recipient_bulk.OVERDUE
+    db.session.execute(
+        update(BulkAction)
+        .where(BulkAction.workspace_id == crowd.workspace.id)
+        .values(touched_at=long_ago)
+    )
+    db.session.commit()
+    jobs.sweep_recipients.run()
+    assert rung() == ["jobs.bulk_recipients"]
+    assert bulk.state == BulkState.WAITING
+
+
+def test_an_action_whose_group_was_deleted_says_so(crowd: Person):
+    group = factories.group(crowd.workspace)
+    bulk = ask(crowd, Order(Action.JOIN, group_id=group.id))
+    groups.delete_one(crowd.workspace, group, user=crowd.user)
+    db.session.commit()
+    jobs.bulk_recipients.run(bulk.id)
+    assert (bulk.state, bulk.problem) == (BulkState.FAILED, "The group was deleted meanwhile.")
+
+
+def test_a_large_group_vanishes_at_once_and_is_emptied_later(
+    crowd: Person, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(groups, "PURGED_AT_ONCE", 0)
+    ana = factories.recipient(crowd.workspace)
+    group = factories.group(crowd.workspace, members=[ana])
+    crowd.client.post(f"/groups/{group.id}/delete")
+    assert crowd.client.get(f"/groups/{group.id}").status_code == 404
+    jobs.sweep_recipients.run()
+    assert rung() == ["jobs.purge_group"]
+    jobs.purge_group.run(group.id)
+    db.session.expire_all()
+    assert groups.of(crowd.workspace, [ana.id]) == {}
+    assert size(crowd) == MANY + 1
+
+
+def test_the_index_is_filled_for_everybody_who_waits(crowd: Person):
+    assert recipient_index.progress(crowd.workspace).waiting == MANY
+    jobs.index_words.run()
+    assert recipient_index.progress(crowd.workspace).waiting == 0
+    assert "p1700@x.com" in crowd.client.get("/recipients/?q=com+p1700").text

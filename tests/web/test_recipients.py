@@ -185,7 +185,7 @@ def test_all_who_match_are_deleted_and_no_more(alice: Person):
     factories.recipient(alice.workspace, email="bor@x.com", name="")
     form = {"action": "delete", "everybody": "1", "q": "an"}
     answer = alice.client.post("/recipients/bulk", data=form, follow_redirects=True)
-    assert "1 recipient was deleted." in answer.text
+    assert "Deleted 1 recipient." in answer.text
     assert recipients.by_email(alice.workspace, "bor@x.com")
 
 

@@ -10,6 +10,10 @@ const ACTIONS = {
   leave: { title: "Remove {who} from a group", button: "Remove" },
   unsubscribe: { title: "Unsubscribe {who}?", button: "Unsubscribe" },
   resubscribe: { title: "Resubscribe {who}?", button: "Resubscribe" },
+  tag: { title: "Tag {who}", button: "Tag" },
+  untag: { title: "Take a tag off {who}", button: "Remove the tag" },
+  suppress: { title: "Suppress {who}?", button: "Suppress" },
+  merge: { title: "Merge {who}", button: "Merge" },
   delete: { title: "Delete {who}?", button: "Delete", colour: "btn-danger" },
 };
 
@@ -21,9 +25,10 @@ const chosen = () => boxes().filter((box) => box.checked);
 const everybody = () => form().querySelector("[data-everybody]");
 
 function people() {
-  if (everybody().value) return `all ${form().dataset.total} that match`;
+  if (everybody().value) return ["all", form().dataset.total, "that match"].filter(Boolean).join(" ");
   const count = chosen().length;
-  return count === 1 ? "1 recipient" : `${count} recipients`;
+  const noun = form().dataset.noun ?? "recipient";
+  return count === 1 ? `1 ${noun}` : `${count} ${noun}s`;
 }
 
 function refresh() {
@@ -33,7 +38,8 @@ function refresh() {
   page.checked = count > 0 && count === boxes().length;
   page.indeterminate = count > 0 && !page.checked;
   form().querySelector("[data-bulk-bar]").hidden = count === 0;
-  const text = everybody().value ? `All ${form().dataset.total} selected` : `${count} selected`;
+  const everyone = form().dataset.total ? `All ${form().dataset.total} selected` : "All that match selected";
+  const text = everybody().value ? everyone : `${count} selected`;
   form().querySelector("[data-bulk-count]").textContent = text;
   const all = form().querySelector("[data-select-everybody]");
   if (all) all.hidden = !page.checked || Boolean(everybody().value);
@@ -75,6 +81,8 @@ document.addEventListener("show.bs.modal", (event) => {
   const action = ACTIONS[name];
   if (!action) return;
   const modal = event.target;
+  const target = modal.querySelector("#merge-into"); // the first of those chosen is the likeliest
+  if (target && chosen()[0]) target.value = chosen()[0].value;
   modal.querySelector("[data-bulk-action]").value = name;
   modal.querySelector("#bulk-title").textContent = action.title.replace("{who}", people());
   const button = modal.querySelector("[data-bulk-submit]");
@@ -85,6 +93,16 @@ document.addEventListener("show.bs.modal", (event) => {
     part.disabled = !needed;
     part.hidden = !needed;
   }
+});
+
+/* A long list is counted to the end behind the page: then the number goes wherever it is told. */
+document.addEventListener("htmx:afterSwap", () => {
+  const counted = document.querySelector("#list [data-counted]");
+  if (!counted || !form() || form().dataset.total) return;
+  form().dataset.total = counted.dataset.counted;
+  const all = form().querySelector("[data-count]");
+  if (all) all.textContent = counted.dataset.counted;
+  refresh();
 });
 
 refresh(); // the browser may have kept boxes checked
