@@ -156,7 +156,7 @@ class Job:
             self.connection.commit()
 
 
-def orders_of(row: Row[Any]) -> Orders:
+def orders_of(row: Row[Any] | Import) -> Orders:
     """What an import's row asks for."""
     columns = mapping.from_entries(row.mapping)
     erases = (row.existing, row.empty_cells) == (Existing.OVERWRITE, EmptyCells.ERASE)

@@ -64,6 +64,12 @@ def choose(workspace: HasId, row: Import, *, choices: Choices, user: User) -> No
     row.permission_words = PERMISSION if choices.permission else ""
 
 
+def confirm(choices: Choices) -> None:
+    """Raise Invalid with field "permission" unless somebody confirms that people may be mailed."""
+    if not choices.permission:
+        raise Invalid("Confirm that these people agreed to get your e-mail.", field="permission")
+
+
 def _reopen(workspace: HasId, row: Import) -> None:
     imports.move(workspace, row, imports.OPEN, state=ImportState.UPLOADED, report={}, error="")
 

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from flask import current_app
+from flask import current_app, g
 from werkzeug.datastructures import MultiDict
 
 from campaign_app.imports import excel, mapping, preview
@@ -18,14 +18,9 @@ from campaign_app.imports.uploads import HEAD_BYTES
 from campaign_app.lib.errors import Invalid
 from campaign_app.lib.stores import Stores
 from campaign_app.models.imports import Import
+from campaign_app.services import import_choices
 
 Values = MultiDict[str, str]
-
-
-def state_path() -> Path:
-    """Where uploads and rejected rows are kept."""
-    path: Path = current_app.extensions["carillon_config"].state_path
-    return path
 
 
 def file_of(row: Import) -> AbstractContextManager[Path]:
@@ -57,8 +52,9 @@ def signature(dialect: Dialect) -> str:
 
 def preview_of(row: Import, dialect: Dialect) -> Preview:
     """The file's columns; with the saved choice of what they are, where that still fits."""
+    former = import_choices.former_mapping(g.workspace)
     with file_of(row) as path:
-        shown = preview.preview(path, dialect)
+        shown = preview.preview(path, dialect, former=former)
     saved = mapping.from_entries(row.mapping)
     same_reading = dialect == Dialect.from_options(row.options)
     if same_reading and [c.header for c in saved] == [c.header for c in shown.columns]:
@@ -83,12 +79,12 @@ def columns_from(form: Values, proposal: list[Column]) -> list[Column]:
 
 
 def _column(form: Values, index: int, proposed: Column) -> Column:
-    answer = form.get(f"target-{index}", proposed.target.value)
+    answer, _, known = form.get(f"target-{index}", proposed.target.value).partition(":")
     if answer not in set(Target):
         return proposed
     target = Target(answer)
-    key = form.get(f"key-{index}", proposed.key).strip() if target is Target.ATTRIBUTE else ""
-    return Column(proposed.header, target, key)
+    key = known or form.get(f"key-{index}", proposed.key).strip()
+    return Column(proposed.header, target, key if target is Target.ATTRIBUTE else "")
 
 
 def _chosen(values: Values) -> dict[str, str]:

@@ -1,8 +1,12 @@
-"""Imports: upload a list, match its columns, watch it arrive."""
+"""Imports: their history, how far each is, what came of it, and taking it back.
+
+What comes before an import, its columns and options and the check, is in `import_steps`.
+"""
 
 from __future__ import annotations
 
-from pathlib import PurePath
+import contextlib
+from pathlib import Path, PurePath
 
 from flask import (
     Blueprint,
@@ -12,117 +16,110 @@ from flask import (
     redirect,
     render_template,
     request,
-    send_file,
     url_for,
 )
 from werkzeug.wrappers import Response
 
 from campaign_app.extensions import db
-from campaign_app.imports import mapping, preview
-from campaign_app.imports.dialects import DELIMITERS, Dialect
 from campaign_app.imports.encodings import CHOICES
-from campaign_app.imports.mapping import LABELS, Column
-from campaign_app.lib.errors import CarillonError, Invalid, NotFound
+from campaign_app.lib.errors import Conflict, Invalid, NotFound
 from campaign_app.models.imports import Import, ImportState
-from campaign_app.services import groups, import_choices, imports
-from campaign_app.services.import_choices import Choices
+from campaign_app.services import groups, import_undo, imports, people
 from campaign_app.tasks import jobs
-from campaign_app.web import import_columns, live_answer
-from campaign_app.web.import_columns import state_path
+from campaign_app.web import downloads, import_figures, live_answer
 
 bp = Blueprint("imports", __name__, url_prefix="/imports")
 
 Answer = str | Response | tuple[str, int]
 
+PAGES = frozenset(f"imports.{page}" for page in ("index", "columns", "options", "check", "show"))
+"""What a browser can be at: a page, and no part of one."""
+
+
+@bp.after_request
+def tell_address(answer: Response) -> Response:
+    """A live page that is sent on to another step shows that step's address."""
+    if "HX-Request" in request.headers and request.endpoint in PAGES:
+        answer.headers["HX-Replace-Url"] = request.full_path.rstrip("?")
+    return answer
+
 
 @bp.get("/")
 def index() -> str:
     """Every upload and what came of it."""
-    number = request.args.get("page", 1, type=int)
-    return render_template("imports/index.html", page=imports.page(g.workspace, number=number))
+    page = imports.page(g.workspace, number=request.args.get("page", 1, type=int))
+    return render_template(
+        "imports/index.html",
+        page=page,
+        names=people.names({row.user_id for row in page.items if row.user_id}),
+        groups={group.id: group for group in groups.standing(g.workspace)},
+        moving=[row.id for row in page.items if row.state in imports.AT_WORK],
+        figures=import_figures.moving(page.items),
+        undo_until=imports.undo_until,
+        place_of=place_of,
+    )
 
 
-@bp.route("/<int:import_id>/columns", methods=["GET", "POST"])
-def columns(import_id: int) -> Answer:
-    """Say how the file is read and what each of its columns is."""
-    row = imports.get(g.workspace, import_id)
-    if row.state != ImportState.UPLOADED:
-        return redirect(url_for("imports.show", import_id=row.id))
-    dialect = Dialect.from_options(row.options)
-    try:
-        dialect = import_columns.dialect_from(request.values, row)
-        shown = import_columns.preview_of(row, dialect)
-    except Invalid as error:
-        return _columns_form(row, dialect, None, error)
-    if request.method == "GET":
-        return _columns_form(row, dialect, shown)
-    chosen = import_columns.columns_from(request.form, shown.columns)
-    try:
-        _choose_and_start(row, dialect, chosen)
-    except CarillonError as error:
-        db.session.rollback()
-        return _columns_form(row, dialect, preview.with_columns(shown, chosen), error)
-    jobs.ring_import(row.id)
-    return redirect(url_for("imports.show", import_id=import_id))
+@bp.get("/live.json")
+def live_list() -> Response:
+    """How far the imports `?id=…` are, for the history."""
+    ids = request.args.getlist("id", type=int)[: imports.PAGE_SIZE]
+    return live_answer.answer(import_figures.moving(imports.some(g.workspace, ids)))
 
 
 @bp.get("/<int:import_id>")
 def show(import_id: int) -> Answer:
-    """How far an import is, or what came of it."""
+    """How far an import is, or what came of it; before it begins, the step where it stands."""
     row = imports.get(g.workspace, import_id)
-    if row.state == ImportState.UPLOADED:
-        return redirect(url_for("imports.columns", import_id=row.id))
-    page = "progress" if row.state in imports.ACTIVE else "result"
+    if row.state in imports.OPEN or row.state == ImportState.CHECKING:
+        return redirect(place_of(row))
+    page = "progress" if row.state in imports.AT_WORK else "result"
     return render_template(
         f"imports/{page}.html",
         row=row,
         progress=imports.progress(row),
+        figures=import_figures.figures(row),
+        rejected=import_figures.first_rejected(rejected_path(row)),
         encodings=CHOICES,
         groups=groups.chosen(g.workspace, row.group_ids),
+        names=people.names({one for one in (row.user_id, row.permission_by) if one}),
+        undo_until=imports.undo_until(row),
     )
 
 
 @bp.get("/<int:import_id>/live.json")
 def live(import_id: int) -> Response:
-    """The figures of the progress page."""
-    row = imports.get(g.workspace, import_id)
-    progress = imports.progress(row)
-    return live_answer.answer(
-        {
-            "state": row.state,
-            "percent": round(progress.percent, 1),
-            "rows_per_second": progress.rows_per_second,
-            "eta_seconds": progress.eta_seconds,
-            "waiting": row.state == ImportState.WAITING,
-            "stopping": row.stop_requested,
-            "rows": row.rows,
-            "new": row.new,
-            "updated": row.updated,
-            "unchanged": row.unchanged,
-            "duplicates": row.duplicates,
-            "invalid": row.invalid,
-            "suppressed": row.suppressed,
-        }
-    )
+    """The figures of an import's own page."""
+    return live_answer.answer(import_figures.figures(imports.get(g.workspace, import_id)))
 
 
 @bp.post("/<int:import_id>/start")
 def start(import_id: int) -> Response:
-    """Go on with an import that was stopped or failed."""
+    """Import what was checked, or go on with what was stopped or failed."""
     row = imports.get(g.workspace, import_id)
-    imports.start(g.workspace, row, user=g.user)
-    db.session.commit()
-    jobs.ring_import(import_id)
+    try:
+        imports.start(g.workspace, row, user=g.user)
+        db.session.commit()
+        jobs.ring_import(import_id)
+    except Invalid as error:
+        db.session.rollback()
+        flash(error.message, "warning")
+        return redirect(url_for("imports.options", import_id=import_id))
+    except Conflict:  # pressed twice, or by two people: the page says how it stands
+        db.session.rollback()
     return redirect(url_for("imports.show", import_id=import_id))
 
 
 @bp.post("/<int:import_id>/stop")
 def stop(import_id: int) -> Response:
-    """Halt an import; what has arrived stays."""
+    """Halt an import or its check; what has arrived stays."""
     row = imports.get(g.workspace, import_id)
-    imports.stop(g.workspace, row, user=g.user)
-    db.session.commit()
-    return redirect(url_for("imports.show", import_id=import_id))
+    try:
+        imports.stop(g.workspace, row, user=g.user)
+        db.session.commit()
+    except Conflict:  # it has just ended by itself
+        db.session.rollback()
+    return redirect(place_of(row))
 
 
 @bp.post("/<int:import_id>/discard")
@@ -135,62 +132,48 @@ def discard(import_id: int) -> Response:
     return redirect(url_for("imports.index"))
 
 
-@bp.get("/<int:import_id>/rejected.csv")
-def rejected(import_id: int) -> Response:
-    """The rows that were turned away, each with its reason."""
+@bp.route("/<int:import_id>/undo", methods=["GET", "POST"])
+def undo(import_id: int) -> Answer:
+    """Say what taking an import back would do (`?counted=1`: in numbers), and do it."""
     row = imports.get(g.workspace, import_id)
-    path = state_path() / row.rejected_key
-    if not row.rejected_key or not path.is_file():
+    if not imports.undo_until(row):
+        return redirect(url_for("imports.show", import_id=import_id))
+    if request.method == "GET":
+        told = import_undo.foresee(g.workspace, row) if "counted" in request.args else None
+        part = "HX-Request" in request.headers
+        page = "imports/_undo.html" if part else "imports/undo.html"
+        return render_template(page, row=row, foreseen=told, undo_until=imports.undo_until(row))
+    with contextlib.suppress(Conflict):  # pressed twice: the page says how it stands
+        imports.undo(g.workspace, row, user=g.user)
+        db.session.commit()
+        jobs.ring_import(import_id)
+    return redirect(url_for("imports.show", import_id=import_id))
+
+
+@bp.get("/<int:import_id>/rejected.csv", defaults={"kind": "csv"})
+@bp.get("/<int:import_id>/rejected.xlsx", defaults={"kind": "xlsx"})
+def rejected(import_id: int, kind: str) -> Response:
+    """The rows that were turned away, each with its reason and its remedy."""
+    row = imports.get(g.workspace, import_id)
+    path = rejected_path(row)
+    if not path.is_file():
         raise NotFound("No row of this import was rejected.")
-    name = f"{PurePath(row.filename).stem} - rejected rows.csv"
-    return send_file(path, mimetype="text/csv", as_attachment=True, download_name=name)
+    name = f"{PurePath(row.filename).stem} - rejected rows"
+    return downloads.download(name, *import_figures.all_rejected(path), kind)
 
 
-def _choose_and_start(row: Import, dialect: Dialect, chosen: list[Column]) -> None:
-    mapping.check(chosen)
-    import_choices.match(
-        g.workspace,
-        row,
-        options=dialect.as_options(),
-        mapping=[column.as_entry() for column in chosen],
-    )
-    choices = Choices(group_ids=_chosen_groups(), permission=True)
-    import_choices.choose(g.workspace, row, choices=choices, user=g.user)
-    imports.start(g.workspace, row, user=g.user)
-    db.session.commit()
+def place_of(row: Import) -> str:
+    """The address of the step on which an import stands."""
+    if row.state in (ImportState.CHECKING, ImportState.CHECKED):
+        step = "check"
+    elif row.state != ImportState.UPLOADED:
+        step = "show"
+    else:
+        step = "options" if row.matched else "columns"
+    return url_for(f"imports.{step}", import_id=row.id)
 
 
-def _chosen_groups() -> list[int]:
-    """The ticked groups, and the new one if a name was given."""
-    shown = {group.id for group in groups.standing(g.workspace)}
-    chosen = [one for one in request.form.getlist("group_ids", type=int) if one in shown]
-    name = request.form.get("new_group", "").strip()
-    return (
-        [*chosen, import_choices.group_called(g.workspace, name, user=g.user)] if name else chosen
-    )
-
-
-def _columns_form(
-    row: Import,
-    dialect: Dialect,
-    shown: preview.Preview | None,
-    error: CarillonError | None = None,
-) -> Answer:
-    on_error = request.form.getlist("group_ids", type=int) if request.method == "POST" else None
-    page = render_template(
-        "imports/columns.html",
-        row=row,
-        dialect=dialect,
-        shown=shown,
-        error=error,
-        kind=import_columns.readable_kind(dialect),
-        signature=import_columns.signature(dialect),
-        sheets=shown.sheets if shown else import_columns.sheets_of(row, dialect),
-        keys=mapping.keys_of(shown.columns) if shown else [],
-        encodings=CHOICES,
-        delimiters=DELIMITERS,
-        labels=LABELS,
-        groups=groups.standing(g.workspace),
-        chosen=row.group_ids if on_error is None else on_error,
-    )
-    return (page, error.status) if error else page
+def rejected_path(row: Import) -> Path:
+    """Where the rejected rows of an import are kept, if there are any."""
+    folder: Path = current_app.extensions["carillon_config"].state_path
+    return folder / (row.rejected_key or "rejected/none")

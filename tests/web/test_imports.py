@@ -1,39 +1,21 @@
-"""The pages of an import: upload, columns, progress, result."""
+"""The pages of imports: uploading, the history, how far one is, what came of it, and its undo."""
 
 from __future__ import annotations
 
-import io
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from openpyxl import load_workbook
 
 from campaign_app.extensions import db
 from campaign_app.lib.clock import now
-from campaign_app.models.imports import Import, ImportState
-from campaign_app.models.recipients import Group
+from campaign_app.models.imports import ImportBatch, ImportState
 from tests import factories
 from tests.imports import files
+from tests.people import Person
 from tests.slow import SlowBody
-
-CSV = "E-Mail;Vorname;Nachname;Stadt\na@x.de;Jörg;Müller;Köln\nb@x.de;Zoë;NA;Zürich\n"
-
-
-def upload(person, content: bytes | str = CSV, name: str = "people.csv", **form):
-    body = content if isinstance(content, bytes) else content.encode("cp1252")
-    data = {"file": (io.BytesIO(body), name), **form}
-    return person.client.post("/imports/new", data=data)
-
-
-def latest(person) -> Import:
-    query = select(Import).where(Import.workspace_id == person.workspace.id)
-    return db.session.scalars(query.order_by(Import.id.desc())).first()
-
-
-def an_import(person, **values) -> Import:
-    defaults = {"filename": "people.csv", "storage_key": "uploads/gone", "size": 1000}
-    values = {**defaults, "state": ImportState.DONE, "finished_at": now(), **values}
-    return factories.save(Import(workspace_id=person.workspace.id, **values))
+from tests.web.importing import CSV, an_import, in_state, latest, upload
 
 
 def test_before_the_first_upload_the_list_says_what_to_do(alice):
@@ -99,64 +81,6 @@ def test_a_file_above_the_limit_is_answered_413(alice, app, monkeypatch):
     assert "larger than this server accepts" in answer.text
 
 
-def test_another_reading_is_shown_at_once(alice):
-    upload(alice, "Name,Mail\nAnn,a@x.com\n")
-    url = f"/imports/{latest(alice).id}/columns"
-    query = {"encoding": "utf-8", "delimiter": ";", "header_row": "1", "read_as": "utf-8|,|"}
-    page = alice.client.get(url, query_string=query).text
-    assert "None of the first rows holds an e-mail address" in page
-    query = {"encoding": "utf-8", "delimiter": ",", "header_row": "0", "read_as": "utf-8|,|"}
-    assert "Column 1" in alice.client.get(url, query_string=query).text
-
-
-def test_a_sheet_can_be_chosen(alice):
-    people = [["email"], ["a@x.com"]]
-    upload(alice, files.workbook({"People": people, "Old": [["Mail"], ["old@x.com"]]}))
-    url = f"/imports/{latest(alice).id}/columns"
-    page = alice.client.get(url, query_string={"sheet": "Old", "header_row": "1"}).text
-    assert "old@x.com" in page
-    answer = alice.client.get(url, query_string={"sheet": "Lost", "header_row": "1"})
-    assert (answer.status_code, "no sheet called “Lost”" in answer.text) == (422, True)
-
-
-def test_starting_saves_the_choice_and_leads_to_the_progress(alice):
-    group = factories.group(alice.workspace, name="Customers")
-    upload(alice)
-    row = latest(alice)
-    form = {"target-1": "ignore", "target-2": "name", "key-3": "town", "new_group": "Fair"}
-    answer = alice.client.post(f"/imports/{row.id}/columns", data={**form, "group_ids": group.id})
-    assert answer.location == f"/imports/{row.id}"
-    db.session.refresh(row)
-    assert row.state == ImportState.WAITING
-    assert [entry["target"] for entry in row.mapping] == ["email", "ignore", "name", "attribute"]
-    assert row.mapping[3]["key"] == "town"
-    fair = db.session.scalars(
-        select(Group.id).where(Group.workspace_id == alice.workspace.id, Group.name == "Fair")
-    ).one()
-    assert row.group_ids == [group.id, fair]
-    assert "Waiting for a free worker" in alice.client.get(answer.location).text
-
-
-@pytest.mark.parametrize(
-    ("form", "words"),
-    [
-        ({"target-0": "ignore"}, "Choose the column that holds the e-mail addresses"),
-        ({"target-1": "email"}, "Two columns are matched to “E-mail address”"),
-        ({"key-3": "1 city"}, "Begin with a letter"),
-        ({"new_group": "x" * 101}, "100 characters"),
-        ({"header_row": "many"}, "The header row must be a number"),
-    ],
-)
-def test_a_wrong_choice_is_refused_at_its_place_and_kept(alice, form, words):
-    upload(alice)
-    row = latest(alice)
-    answer = alice.client.post(f"/imports/{row.id}/columns", data=form)
-    assert answer.status_code == 422
-    assert words in answer.text
-    db.session.refresh(row)
-    assert row.state == ImportState.UPLOADED
-
-
 def test_the_progress_page_is_fed_by_figures(alice):
     row = an_import(
         alice, state=ImportState.RUNNING, bytes_read=500, rows=42, new=40, started_at=now(),
@@ -170,42 +94,93 @@ def test_the_progress_page_is_fed_by_figures(alice):
     assert alice.client.get(f"/imports/{row.id}/live.json", headers=etag).status_code == 304
 
 
-def test_an_import_can_be_stopped_and_gone_on_with(alice):
-    row = an_import(alice, state=ImportState.WAITING)
-    alice.client.post(f"/imports/{row.id}/stop")
-    db.session.refresh(row)
-    assert row.state == ImportState.STOPPED
-    assert "Go on" in alice.client.get(f"/imports/{row.id}").text
-    alice.client.post(f"/imports/{row.id}/start")
-    db.session.refresh(row)
-    assert row.state == ImportState.WAITING
-
-
-def test_the_result_says_what_became_of_every_row(alice, config):
+def test_a_silent_worker_is_waited_for_visibly(alice: Person):
+    quiet = now() - timedelta(seconds=40)
     row = an_import(
-        alice, rows=10, new=5, duplicates=2, invalid=3, suppressed=1, rejected_key="rejected/t.csv",
-        options={"kind": "csv", "encoding": "cp1252"},
+        alice, state=ImportState.RUNNING, worker="w", heartbeat_at=quiet, finished_at=None,
+        rows=10, bytes_read=500,
     )  # fmt: skip
     page = alice.client.get(f"/imports/{row.id}").text
-    for text in ("1</strong> person is unsubscribed", "2</strong> rows repeat", "3</strong> rows"):
+    assert 'data-live-show="waiting">' in page
+    figures = alice.client.get(f"/imports/{row.id}/live.json").json
+    assert (figures["waiting"], figures["overdue"], figures["left"]) == (True, True, "")
+
+
+def test_an_import_can_be_stopped_and_gone_on_with(alice: Person):
+    row = an_import(alice, state=ImportState.WAITING, permission_at=now())
+    alice.client.post(f"/imports/{row.id}/stop")
+    assert in_state(row) == ImportState.STOPPED
+    assert "Go on" in alice.client.get(f"/imports/{row.id}").text
+    alice.client.post(f"/imports/{row.id}/stop")  # pressed twice
+    alice.client.post(f"/imports/{row.id}/start")
+    assert in_state(row) == ImportState.WAITING
+
+
+def test_the_history_shows_who_what_and_what_came_of_it(alice: Person):
+    group = factories.group(alice.workspace, name="Customers")
+    an_import(alice, rows=1234, new=1200, group_ids=[group.id], tags=["fair"])
+    an_import(alice, state=ImportState.UNDONE, removed=1204, restored=312, filename="old.csv")
+    an_import(alice, state=ImportState.FAILED, error="Near row 7 a quotation mark opens.")
+    page = alice.client.get("/imports/").text
+    for words in ("1,234", "1,200", "Customers", "fair", "Alice", "Near row 7", "1.0 kB"):
+        assert words in page
+    assert "1,204 removed, 312 restored" in page
+
+
+def test_the_history_follows_what_is_under_way(alice: Person, charlie: Person):
+    row = an_import(alice, state=ImportState.RUNNING, worker="w", heartbeat_at=now(), rows=7)
+    url = f"/imports/live.json?id={row.id}"
+    assert url in alice.client.get("/imports/").text
+    assert alice.client.get(url).json[f"i{row.id}"]["rows"] == 7
+    assert charlie.client.get(url).json == {}
+
+
+def test_the_history_leads_back_to_where_it_stood(alice: Person):
+    for state, step in ((ImportState.UPLOADED, "options"), (ImportState.CHECKED, "check")):
+        row = an_import(alice, state=state)
+        assert f'href="/imports/{row.id}/{step}"' in alice.client.get("/imports/").text
+
+
+def test_the_result_says_what_became_of_every_row(alice: Person, config):
+    row = an_import(
+        alice, rows=10, new=5, duplicates=2, invalid=3, suppressed=1, rejected_key="rejected/t.csv",
+        permission_at=now(), permission_by=alice.user.id, permission_words="They agreed.",
+    )  # fmt: skip
+    rejected_file(config, "t.csv")
+    page = alice.client.get(f"/imports/{row.id}").text
+    for text in ("1</strong> person is unsubscribed", "2</strong> rows repeat", "3 rows have"):
         assert text in page
-    path = Path(config.state_dir) / "rejected" / "t.csv"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text("Row,Column,Value,Reason\n")
+    assert "“They agreed.” Confirmed by Alice" in page
+    assert ">=1+1</code>" in page
+
+
+def test_rejected_rows_come_as_text_and_for_excel(alice: Person, config, tmp_path):
+    row = an_import(alice, invalid=1, rejected_key="rejected/u.csv")
+    rejected_file(config, "u.csv")
     answer = alice.client.get(f"/imports/{row.id}/rejected.csv")
     assert "people - rejected rows.csv" in answer.headers["Content-Disposition"]
-    answer.close()
+    assert answer.text.splitlines()[1] == "7,Mail,'=1+1,It has no @.,Add one."
+    book = tmp_path / "rejected.xlsx"
+    book.write_bytes(alice.client.get(f"/imports/{row.id}/rejected.xlsx").data)
+    rows = list(load_workbook(book).active.iter_rows(values_only=True))
+    assert rows[1][1:] == ("Mail", "'=1+1", "It has no @.", "Add one.")
 
 
-def test_a_failure_is_shown_with_its_reason(alice):
+def rejected_file(config, name: str) -> None:
+    path = Path(config.state_dir) / "rejected" / name
+    path.parent.mkdir(exist_ok=True)
+    lines = ("Row,Column,Value,Reason,What to do", "7,Mail,'=1+1,It has no @.,Add one.")
+    path.write_text("\n".join(lines) + "\n")
+
+
+def test_a_failure_is_shown_with_its_reason(alice: Person):
     row = an_import(alice, state=ImportState.FAILED, error="Near row 7 a quotation mark opens.")
-    row.options = {"kind": "csv", "encoding": "utf-8"}
     page = alice.client.get(f"/imports/{row.id}").text
     assert "Near row 7 a quotation mark opens." in page
     assert "Try again" in page
 
 
-def test_an_upload_can_be_discarded_with_its_file(alice, config):
+def test_an_upload_can_be_discarded_with_its_file(alice: Person, config):
     upload(alice)
     row = latest(alice)
     path = Path(config.state_dir) / row.storage_key
@@ -215,15 +190,75 @@ def test_an_upload_can_be_discarded_with_its_file(alice, config):
     assert not path.exists()
 
 
-@pytest.mark.parametrize("page", ["", "/columns", "/live.json", "/rejected.csv"])
-def test_a_stranger_sees_none_of_it(alice, charlie, page):
-    row = an_import(alice, rejected_key="rejected/x.csv")
+def test_an_undo_says_in_numbers_what_it_will_do(alice: Person):
+    row, people = imported_people(alice)
+    page = alice.client.get(f"/imports/{row.id}/undo?counted=1").text
+    assert "Removes <strong>2 people</strong> who are new" in page
+    assert "Restores <strong>1 person</strong>" in page
+    assert "Leaves" not in page
+    people[0].updated_at = now()
+    factories.join(factories.group(alice.workspace), people[1])
+    page = alice.client.get(f"/imports/{row.id}/undo?counted=1").text
+    assert "Leaves <strong>2 people</strong> alone" in page
+
+
+def imported_people(owner: Person):
+    """An import that has put two people on the list, and changed a third."""
+    row, moment = an_import(owner, rows=3, new=2, updated=1), now()
+    people = [factories.recipient(owner.workspace, updated_at=moment) for _ in range(3)]
+    former = {"names": [""], "attributes": [{}], "tags": ["{}"]}
+    factories.save(
+        ImportBatch(
+            workspace_id=owner.workspace.id, import_id=row.id, number=1, created_at=moment,
+            made=[one.id for one in people[:2]], changed=[people[2].id], **former,
+            updated=[moment - timedelta(days=1)], joined=[], joined_groups=[],
+        )
+    )  # fmt: skip
+    return row, people
+
+
+def test_an_undo_first_shows_that_it_counts(alice: Person):
+    row = an_import(alice, rows=3)
+    page = alice.client.get(f"/imports/{row.id}/undo").text
+    assert f'hx-get="/imports/{row.id}/undo?counted=1"' in page
+    part = alice.client.get(f"/imports/{row.id}/undo?counted=1", headers={"HX-Request": "true"})
+    assert "<html" not in part.text
+
+
+def test_an_import_is_undone(alice: Person):
+    row = an_import(alice, rows=3, new=3)
+    answer = alice.client.post(f"/imports/{row.id}/undo")
+    assert (answer.location, in_state(row)) == (f"/imports/{row.id}", ImportState.UNDOING)
+    assert "Undoing" in alice.client.get(answer.location).text
+    assert alice.client.post(f"/imports/{row.id}/undo").status_code == 302  # pressed twice
+    row.state, row.removed, row.spared = ImportState.UNDONE, 2, 1
+    db.session.commit()
+    page = alice.client.get(answer.location).text
+    assert "This person has changed since the import" in page
+    assert "Undo the import" not in page
+
+
+def test_what_cannot_be_undone_any_more_is_not_offered(alice: Person):
+    row = an_import(alice, rows=3, started_at=now() - timedelta(days=31))
+    assert "/undo" not in alice.client.get("/imports/").text
+    assert alice.client.get(f"/imports/{row.id}/undo").location == f"/imports/{row.id}"
+
+
+@pytest.mark.parametrize("page", ["/rejected.csv", "/rejected.xlsx", "/undo", "/undo?counted=1"])
+def test_a_stranger_sees_none_of_it(alice: Person, charlie: Person, page):
+    row = an_import(alice, rows=1, rejected_key="rejected/x.csv")
     assert charlie.client.get(f"/imports/{row.id}{page}").status_code == 404
 
 
-@pytest.mark.parametrize("action", ["columns", "start", "stop", "discard"])
-def test_a_stranger_changes_none_of_it(alice, charlie, action):
-    row = an_import(alice, state=ImportState.UPLOADED)
-    assert charlie.client.post(f"/imports/{row.id}/{action}").status_code == 404
-    db.session.refresh(row)
-    assert row.state == ImportState.UPLOADED
+def test_a_stranger_undoes_nothing(alice: Person, charlie: Person):
+    row = an_import(alice, rows=1)
+    assert charlie.client.post(f"/imports/{row.id}/undo").status_code == 404
+    assert in_state(row) == ImportState.DONE
+
+
+def test_a_strangers_people_are_not_counted_for_an_undo(alice: Person, charlie: Person):
+    row, people = imported_people(alice)
+    for one in people:
+        one.workspace_id = charlie.workspace.id
+    page = alice.client.get(f"/imports/{row.id}/undo?counted=1").text
+    assert "Removes <strong>0 people</strong>" in page
