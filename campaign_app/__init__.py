@@ -36,6 +36,8 @@ def create_app(config: Config | None = None, *, idle_seconds: int | None = None)
     app.extensions["carillon_config"] = config
     app.extensions["vault"] = Vault(config.encryption_keys)
     app.extensions["signer"] = Signer(config.secret_key)
+    for purpose in ("signup_forms", "signups"):
+        app.extensions[f"{purpose}_signer"] = Signer(config.secret_key, purpose=purpose)
     app.extensions["stores"] = _stores(config)
     _connect(app, config)
     celery = make_celery(app, redis_url=config.redis_url)

@@ -108,6 +108,11 @@ def domain(email: str) -> str:
     return email.rpartition("@")[2]
 
 
+def masked(email: str) -> str:
+    """Enough of an address for its owner to know it, and nobody else: "a•••@example.com"."""
+    return f"{email[:1]}•••@{domain(email)}"
+
+
 def digest(email: str) -> bytes:
     """SHA-256 of a normalised address: it tells the address again, and cannot be read back.
 

@@ -23,10 +23,13 @@ _STANDARD = bytes.maketrans(b"-_+/", b"+/!!")
 
 
 class Signer:
-    """Makes and reads the tokens of public links under one secret."""
+    """Makes and reads the tokens of public links under one secret.
 
-    def __init__(self, secret: str) -> None:
-        key = hashlib.sha256(b"carillon public links\0" + secret.encode()).digest()
+    Tokens of another `purpose` are forged ones here: number 7 means something else there.
+    """
+
+    def __init__(self, secret: str, *, purpose: str = "public links") -> None:
+        key = hashlib.sha256(f"carillon {purpose}\0{secret}".encode()).digest()
         self._keyed = hashlib.blake2b(key=key, digest_size=MAC_BYTES)
 
     def sign(self, message_id: int) -> str:

@@ -25,6 +25,7 @@ _KINDS = {
     "c": "public",
     "o": "public",
     "parts": "public",
+    "s": "public",
     "u": "public",
     "webhooks": "public",
     "healthz": "probe",

@@ -5,7 +5,17 @@ from __future__ import annotations
 from flask import Flask
 
 from campaign_app.extensions import csrf
-from campaign_app.public import clicks, health, hits, icon, metrics, unsubscribe, upload_parts
+from campaign_app.public import (
+    clicks,
+    health,
+    hits,
+    icon,
+    metrics,
+    preferences,
+    signup,
+    unsubscribe,
+    upload_parts,
+)
 from campaign_app.public.pixel import Pixel, PixelShortcut
 
 
@@ -16,8 +26,12 @@ def register(app: Flask) -> None:
     app.register_blueprint(metrics.bp)
     app.register_blueprint(clicks.bp)
     app.register_blueprint(unsubscribe.bp)
+    app.register_blueprint(preferences.bp)
+    app.register_blueprint(signup.bp)
     app.register_blueprint(upload_parts.bp)
     csrf.exempt(upload_parts.bp)  # each part's address is its own proof
+    csrf.exempt(signup.bp)  # their forms stand on other sites, and no cookie comes with them
+    csrf.exempt(preferences.bp)  # the signed link is the proof
     csrf.exempt(unsubscribe.bp)  # a mail program posts without a cookie and without our form
     pixel = Pixel(
         signer=app.extensions["signer"],

@@ -5,10 +5,13 @@ Every function may be repeated: what has already happened is not written down tw
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, insert, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import JSONB
 
 from campaign_app.extensions import db
 from campaign_app.lib import address, clock
@@ -44,16 +47,21 @@ UNSUBSCRIBE = Move(
 RESUBSCRIBE = Move(
     RecipientStatus.SUBSCRIBED, (RecipientStatus.UNSUBSCRIBED, RecipientStatus.BOUNCED)
 )
+COME_BACK = Move(
+    RecipientStatus.SUBSCRIBED, tuple(set(RecipientStatus) - {RecipientStatus.SUBSCRIBED})
+)
 BOUNCE = Move(RecipientStatus.BOUNCED, (RecipientStatus.SUBSCRIBED,))
 
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """The reason in words, the door (page, import, api, link, one-click, smtp), and by whom."""
+    """The reason in words, the door (page, import, api, link, one-click, form, smtp), by whom."""
 
     reason: str
     source: str
     user: User | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    """Of a sign-up: its form, the form's version, the address it came from."""
 
 
 def unsubscribe(
@@ -145,15 +153,31 @@ def bounce(workspace: HasId, email: str, *, reason: str) -> bool:
     return bool(moved or suppressed)
 
 
-def record(workspace: HasId, emails: Collection[str], action: ConsentAction, why: Why) -> None:
-    """Append to the history of each address, on the list or not."""
+def come_back(workspace: HasId, recipient: Recipient, why: Why) -> bool:
+    """Mail somebody again who confirmed by their own mailbox that they want it.
+
+    The one way that is open to everybody, whatever was before. False when they were subscribed.
+    """
+    return bool(_move(workspace, Recipient.id == recipient.id, COME_BACK, why))
+
+
+def record(
+    workspace: HasId,
+    emails: Collection[str],
+    action: ConsentAction,
+    why: Why,
+    *,
+    at: datetime | None = None,
+) -> None:
+    """Append to the history of each address, on the list or not; now unless it was `at` a time."""
     values = {
         "workspace_id": literal(workspace.id),
         "action": literal(action, ConsentEvent.action.type),
         "reason": literal(why.reason),
         "source": literal(why.source),
         "user_id": literal(why.user.id if why.user else None, BigInteger),
-        "created_at": literal(clock.now()),
+        "evidence": literal(dict(why.evidence), JSONB),
+        "created_at": literal(at or clock.now()),
         "email": rows_of(emails),
     }
     db.session.execute(

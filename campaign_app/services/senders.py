@@ -20,6 +20,7 @@ from campaign_app.models.campaigns import LIVE, Campaign, CampaignStatus
 from campaign_app.models.messages import Batch, BatchState
 from campaign_app.models.people import User
 from campaign_app.models.senders import Sender, SenderSlot, SenderState, SenderUsage
+from campaign_app.models.signups import SignupForm
 from campaign_app.services import audit, pace, sender_details
 from campaign_app.services.sender_details import SenderDetails
 from campaign_app.services.uniqueness import claimed
@@ -187,7 +188,12 @@ def sent_lately(workspace: HasId, sender: Sender) -> int:
 
 
 def _detach(workspace: HasId, sender_id: int) -> None:
-    """Take the sender from every campaign that does not need it now."""
+    """Take the sender from every form, and from campaigns that do not need it now."""
+    db.session.execute(
+        sql_update(SignupForm)
+        .where(SignupForm.workspace_id == workspace.id, SignupForm.sender_id == sender_id)
+        .values(sender_id=None)
+    )
     db.session.execute(
         sql_update(Campaign)
         .where(

@@ -22,6 +22,7 @@ from campaign_app.services import (
     idempotency,
     recipient_bulk,
     recipient_index,
+    signups,
     tallies,
 )
 from campaign_app.tasks import dispatch, queues

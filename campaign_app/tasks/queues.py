@@ -17,7 +17,7 @@ BEAT = "beat"
 TICK_SECONDS = 10
 """How often Beat rings the dispatcher."""
 SWEEP_SECONDS = 30
-"""How often imports and waiting addresses that nobody works at are looked for."""
+"""How often imports, addresses and mails that wait for somebody are looked for."""
 WORDS_SECONDS = 5
 """How often recipients are looked for whose words are not indexed yet."""
 HOUSE_SECONDS = 3600
@@ -93,6 +93,7 @@ def _settings(redis_url: str) -> dict[str, object]:
             "groups": _every(SWEEP_SECONDS, "jobs.sweep_groups", expires=SWEEP_SECONDS),
             "recipients": _every(SWEEP_SECONDS, "jobs.sweep_recipients", expires=SWEEP_SECONDS),
             "words": _every(WORDS_SECONDS, "jobs.index_words", expires=WORDS_SECONDS),
+            "signups": _every(SWEEP_SECONDS, "sending.mail_signups", expires=SWEEP_SECONDS),
             "house": _every(HOUSE_SECONDS, "jobs.keep_house", expires=HOUSE_SECONDS),
         },
     }

@@ -9,12 +9,12 @@ from celery.signals import worker_ready, worker_shutting_down
 
 from campaign_app.extensions import db
 from campaign_app.lib import logs
-from campaign_app.sending import plan, stopping, upkeep
+from campaign_app.sending import confirmations, plan, stopping, upkeep
 from campaign_app.sending.deliver import End, drain
 from campaign_app.services import retry
 from campaign_app.tasks import dispatch
 from campaign_app.tasks.queues import LATER, SENDING, ContextTask
-from campaign_app.tasks.workshop import worker_name, workshop
+from campaign_app.tasks.workshop import confirmation_url, worker_name, workshop
 
 if TYPE_CHECKING:
     from celery.worker.consumer import Consumer
@@ -49,6 +49,16 @@ def retry_failed(campaign_id: int) -> None:
         dispatch.ask_for_round()
     db.session.commit()
     dispatch.ask_for_round()
+
+
+@shared_task(name="sending.mail_signups")
+def mail_signups() -> None:
+    """Send the confirmation mails that are due; a repeated task finds fewer."""
+    tools = workshop()
+    for signup_id in confirmations.due():
+        if stopping.is_wanted():
+            return
+        confirmations.send(signup_id, workshop=tools, link=confirmation_url)
 
 
 @worker_ready.connect

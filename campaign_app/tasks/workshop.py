@@ -29,6 +29,13 @@ def workshop() -> Workshop:
     )
 
 
+def confirmation_url(signup_id: int) -> str:
+    """The page on which somebody confirms that they signed up."""
+    config: Config = current_app.extensions["carillon_config"]
+    token = current_app.extensions["signups_signer"].sign(signup_id)
+    return f"{config.public_url}/s/confirm/{token}"
+
+
 def others_wait() -> bool:
     """True while doorbells lie in the queue that no thread has answered."""
     try:

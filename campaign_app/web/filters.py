@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from flask import Flask
 from flask_login import current_user
 
-from campaign_app.lib import clock
+from campaign_app.lib import address, clock
 
 STYLE = "%-d %b %Y, %H:%M"
 SOON = timedelta(minutes=2)
@@ -22,6 +22,7 @@ def install(app: Flask) -> None:
     app.add_template_filter(in_zone)
     app.add_template_filter(number)
     app.add_template_filter(percent)
+    app.add_template_filter(address.masked)
     app.add_template_global(clock.now, "now")
 
 

@@ -59,7 +59,7 @@ FACTORIES: dict[str, Callable[[Person], int]] = {
 }
 """A route's parameter → how to make such a row of Alice's, and its id."""
 
-CHOICES: dict[str, str] = {"kind": "csv"}
+CHOICES: dict[str, str] = {"kind": "csv", "version": "1"}
 """Parameters that are no row but choose a view of one → a value they take."""
 
 

@@ -1,0 +1,34 @@
+"""Choosing which of a sender's lists to get: the other half of the unsubscribe page."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template, request
+
+from campaign_app.extensions import db
+from campaign_app.lib import clock
+from campaign_app.public.mail_links import Ref, mail_of
+from campaign_app.services import preferences
+from campaign_app.tracking import record
+
+bp = Blueprint("preferences", __name__)
+
+
+@bp.post("/u/<token>/lists")
+def choose(token: str) -> str:
+    """Keep what the reader chose; choosing none is opting out."""
+    mail = mail_of(token)
+    workspace = Ref(mail.workspace_id)
+    known = preferences.of(workspace, mail.address, recipient_id=mail.recipient_id)
+    if known and known.is_subscribed:
+        texts = request.form.getlist("list")
+        wanted = {int(text) for text in texts if text.isascii() and text.isdigit()}
+        preferences.choose(workspace, known, wanted)
+        db.session.flush()
+        db.session.refresh(known.recipient)
+        if not known.is_subscribed:
+            record.count_unsubscribe(
+                workspace_id=mail.workspace_id, campaign_id=mail.campaign_id, at=clock.now()
+            )
+        db.session.commit()
+    known = preferences.of(workspace, mail.address, recipient_id=mail.recipient_id)
+    return render_template("public/preferences_saved.html", mail=mail, known=known, token=token)
