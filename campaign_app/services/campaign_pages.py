@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Select, func, select, union_all
+from sqlalchemy import Select, func, or_, select, union_all
 from sqlalchemy.orm import defer
 
 from campaign_app.extensions import db
@@ -101,6 +101,23 @@ def _light(workspace: HasId) -> Select[Campaign]:
     return owned_by(workspace, Campaign).options(
         defer(Campaign.html, raiseload=True), defer(Campaign.text, raiseload=True)
     )
+
+
+def names(
+    workspace: HasId, *, most: int, besides: Collection[int] = ()
+) -> Sequence[tuple[int, str]]:
+    """Id and name of the latest campaigns that have started, and of those named `besides`."""
+    started = select(Campaign.id).where(
+        Campaign.workspace_id == workspace.id, Campaign.started_at.is_not(None)
+    )
+    latest = started.order_by(Campaign.id.desc()).limit(most)
+    rows = db.session.execute(
+        select(Campaign.id, Campaign.name)
+        .where(Campaign.workspace_id == workspace.id)
+        .where(or_(Campaign.id.in_(latest), Campaign.id.in_(besides)))
+        .order_by(Campaign.id.desc())
+    )
+    return [(row.id, row.name) for row in rows]
 
 
 def _rows(workspace: HasId, found: Sequence[Campaign]) -> list[Row]:

@@ -8,8 +8,8 @@ number or a date only where it is one.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
@@ -40,7 +40,6 @@ from campaign_app.services import tags
 from campaign_app.services.segment_shapes import Match, Rule, Rules, Several, Wanted, day
 
 Condition = ColumnElement[bool]
-Moment: TypeAlias = datetime | ColumnElement[datetime]
 
 BUCKET = timedelta(minutes=5)
 """What one row of Engagement covers, from its `bucket` on."""
@@ -51,12 +50,12 @@ BIGGEST = 1e15
 """Beyond it a float no longer tells neighbours apart; infinity and NaN are beyond it, too."""
 
 
-def compiled(workspace: HasId, rules: Rules, *, now: Moment | None = None) -> Condition:
+def compiled(workspace: HasId, rules: Rules, *, now: datetime | None = None) -> Condition:
     """The condition that a recipient of the workspace fulfils the rules, as of `now`.
 
     That is the transaction's moment, unless given: all its statements mean the same people.
     """
-    moment = func.now() if now is None else now
+    moment = func.now() if now is None else literal(now, DateTime(timezone=True))
 
     def part(one: Several | Rule) -> Condition:
         if isinstance(one, Several):
@@ -66,11 +65,14 @@ def compiled(workspace: HasId, rules: Rules, *, now: Moment | None = None) -> Co
     return _joined(rules.match, [part(one) for one in rules.rules])
 
 
+@dataclass(frozen=True)
 class _Question:
     """A rule, and what its answer depends on besides."""
 
-    def __init__(self, workspace: HasId, rule: Rule, now: Moment, zone: ZoneInfo) -> None:
-        self.workspace, self.rule, self.now, self.zone = workspace, rule, now, zone
+    workspace: HasId
+    rule: Rule
+    now: ColumnElement[datetime]
+    zone: ZoneInfo
 
     @property
     def text(self) -> str:
@@ -81,7 +83,7 @@ class _Question:
         return int(self.rule.value or 0)
 
     def days_ago(self) -> ColumnElement[datetime]:
-        return literal(self.now, DateTime(timezone=True)) - timedelta(days=self.number)
+        return self.now - timedelta(days=self.number)
 
     def midnight(self, *, after: int = 0) -> datetime:
         """When the day begins, or one so many days later, on the clocks of the zone."""
