@@ -9,7 +9,7 @@ from pydantic import Field
 from campaign_app.api.shapes import Body, Emails, Moment, Out, Text
 from campaign_app.lib.tenancy import HasId
 from campaign_app.models.recipients import Group
-from campaign_app.services import group_addresses, tallies
+from campaign_app.services import group_filling, tallies
 from campaign_app.services.group_filling import AT_ONCE
 from campaign_app.services.groups import MAX_NAME
 
@@ -73,7 +73,7 @@ class GroupOut(Out):
         """Several at once, for two questions to the database."""
         ids = [group.id for group in found]
         sizes = tallies.of_groups(workspace, ids)
-        filling = group_addresses.filling(workspace, ids)
+        filling = group_filling.filling(workspace, ids)
         return [
             cls(
                 id=group.id,

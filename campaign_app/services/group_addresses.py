@@ -7,11 +7,11 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import select
 
 from campaign_app.extensions import db
-from campaign_app.lib.arrays import any_id, any_text
+from campaign_app.lib.arrays import any_text
 from campaign_app.lib.errors import Conflict
 from campaign_app.lib.tenancy import HasId
 from campaign_app.models.people import User
-from campaign_app.models.recipients import Group, Recipient, WaitingAddresses
+from campaign_app.models.recipients import Group, Recipient
 from campaign_app.services import audit, group_filling, groups
 from campaign_app.services.consent import Why
 
@@ -37,7 +37,7 @@ def remove(workspace: HasId, group: Group, emails: Collection[str]) -> None:
     """
     if not emails:
         return
-    if filling(workspace, [group.id]):
+    if group_filling.is_filling(workspace, group.id):
         raise Conflict(
             f"“{group.name}” is still being filled. Take people out once `filling` is false."
         )
@@ -45,11 +45,3 @@ def remove(workspace: HasId, group: Group, emails: Collection[str]) -> None:
         Recipient.workspace_id == workspace.id, Recipient.email == any_text(emails)
     )
     groups.leave(workspace, group, db.session.scalars(ids).all())
-
-
-def filling(workspace: HasId, ids: Collection[int]) -> set[int]:
-    """Those of the groups into which addresses are still on their way."""
-    waiting = select(WaitingAddresses.group_id).where(
-        WaitingAddresses.workspace_id == workspace.id, WaitingAddresses.group_id == any_id(ids)
-    )
-    return set(db.session.scalars(waiting.distinct()))

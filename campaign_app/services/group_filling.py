@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from campaign_app.extensions import db
 from campaign_app.lib import clock
-from campaign_app.lib.arrays import any_text
+from campaign_app.lib.arrays import any_id, any_text
 from campaign_app.lib.tenancy import HasId
 from campaign_app.models.people import User, Workspace
 from campaign_app.models.recipients import Group, GroupMember, Recipient, WaitingAddresses
@@ -98,10 +98,15 @@ def copy_waiting(workspace: HasId, group_id: int, *, to: int) -> None:
 
 def is_filling(workspace: HasId, group_id: int) -> bool:
     """Whether addresses still wait to come into the group."""
-    one = select(WaitingAddresses.id).where(
-        WaitingAddresses.workspace_id == workspace.id, WaitingAddresses.group_id == group_id
+    return bool(filling(workspace, [group_id]))
+
+
+def filling(workspace: HasId, ids: Collection[int]) -> set[int]:
+    """Those of the groups into which addresses still wait to come."""
+    waiting = select(WaitingAddresses.group_id).where(
+        WaitingAddresses.workspace_id == workspace.id, WaitingAddresses.group_id == any_id(ids)
     )
-    return db.session.execute(one.limit(1)).first() is not None
+    return set(db.session.scalars(waiting.distinct()))
 
 
 def overdue() -> Sequence[int]:

@@ -12,13 +12,18 @@ from campaign_app.extensions import db
 from campaign_app.lib import clock
 from campaign_app.lib.errors import Conflict, NotFound
 from campaign_app.lib.tenancy import HasId, get_owned
-from campaign_app.models.campaigns import Campaign
+from campaign_app.models.campaigns import Campaign, CampaignGroup
 from campaign_app.models.imports import Import, ImportState
 from campaign_app.models.recipients import WaitingAddresses
 from campaign_app.models.senders import Sender, SenderState
-from campaign_app.services import audience, audience_choice, contents, merge_fields
+from campaign_app.services import (
+    audience,
+    audience_choice,
+    contents,
+    group_filling,
+    merge_fields,
+)
 from campaign_app.services.contents import Content
-from campaign_app.services.group_filling import is_filling
 
 
 class Place(StrEnum):
@@ -57,7 +62,7 @@ def blockers(workspace: HasId, campaign: Campaign) -> list[Finding]:
     if importing:
         message = f"“{importing}” is still being imported for this campaign."
         found.append(Finding(message, Place.IMPORTS))
-    elif any(is_filling(workspace, group) for group in own):
+    elif _is_filling(workspace, campaign):
         message = "Its recipients are still being added: try again in a moment."
         found.append(Finding(message, Place.FILLING))
     elif audience.is_empty(workspace, campaign):
@@ -66,20 +71,24 @@ def blockers(workspace: HasId, campaign: Campaign) -> list[Finding]:
 
 
 def awaited(workspace: HasId, campaign: Campaign) -> str:
-    """What is on its way into the campaign's own group, in a few words; else empty."""
-    own = campaign.own_group_id
-    if own is None:
-        return ""
-    if importing := _importing(workspace, [own]):
+    """Who is on their way into the campaign, in a few words; else empty."""
+    if importing := _importing(workspace, [campaign.own_group_id or 0]):
         return f"“{importing}” is still being imported"
-    return "its recipients are still being added" if is_filling(workspace, own) else ""
+    return "its recipients are still being added" if _is_filling(workspace, campaign) else ""
 
 
 def is_awaited() -> ColumnElement[bool]:
     """The same as a condition on the campaigns of a query."""
+    named = select(CampaignGroup.group_id).where(
+        CampaignGroup.workspace_id == Campaign.workspace_id,
+        CampaignGroup.campaign_id == Campaign.id,
+    )
     filling = exists().where(
         WaitingAddresses.workspace_id == Campaign.workspace_id,
-        WaitingAddresses.group_id == Campaign.own_group_id,
+        or_(
+            WaitingAddresses.group_id == Campaign.own_group_id,
+            WaitingAddresses.group_id.in_(named),
+        ),
     )
     importing = exists().where(
         Import.workspace_id == Campaign.workspace_id,
@@ -163,9 +172,22 @@ def _chosen_sender(workspace: HasId, campaign: Campaign) -> Sender | None:
 
 
 def _nobody(workspace: HasId, campaign: Campaign) -> str:
-    if not audience.preview(workspace, campaign).selected:
+    found = audience.preview(workspace, campaign)
+    if not found.selected:
         return "No recipients are chosen."
-    return "Everybody chosen is unsubscribed or suppressed."
+    left_out = "excluded, unsubscribed" if found.excluded else "unsubscribed"
+    return f"Everybody chosen is {left_out} or suppressed."
+
+
+def _is_filling(workspace: HasId, campaign: Campaign) -> bool:
+    """Whether addresses are on their way into its own group, or into one it names.
+
+    Also one it leaves out: who is to be excluded must be in it before the start.
+    """
+    choice = audience_choice.of(workspace, campaign)
+    own = [campaign.own_group_id] if campaign.own_group_id else []
+    named = [*own, *choice.group_ids, *choice.exclude_group_ids]
+    return bool(group_filling.filling(workspace, named))
 
 
 def _importing(workspace: HasId, groups: list[int]) -> str:

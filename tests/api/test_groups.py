@@ -9,6 +9,7 @@ import pytest
 from campaign_app.services import group_filling
 from tests import factories
 from tests.api.program import Program, wrong
+from tests.api.test_campaigns import new_campaign
 from tests.api.test_direct_recipients import MANY, work_off
 from tests.api.test_recipients import emails
 
@@ -152,3 +153,18 @@ def test_a_viewers_token_fills_no_group(program: Program):
     body = {"recipient_emails": ["ana@example.com"]}
     assert vera.patch(f"{group}/recipients", body).status_code == 403
     assert vera.get(group).status_code == 200
+
+
+@pytest.mark.parametrize("field", ["group_ids", "exclude_group_ids"])
+def test_a_start_waits_for_the_groups_it_names(program: Program, field: str):
+    group = make(program)
+    ana = factories.group(program.workspace, members=[factories.recipient(program.workspace)])
+    body = new_campaign(program, group_ids=[ana.id])
+    body[field] = [*body.get(field, []), int(group.rpartition("/")[2])]
+    start = f"/campaigns/{program.post('/campaigns', body).get_json()['id']}/start"
+    fill(program, group, *MANY)
+    refused = program.post(start)
+    assert refused.status_code == 409
+    assert "still being added" in refused.get_json()["detail"]
+    work_off()
+    assert program.post(start).status_code == 200
