@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Select, delete, false, func, literal, sele
 from sqlalchemy.dialects.postgresql import insert
 
 from campaign_app.extensions import db
-from campaign_app.lib import address, like
+from campaign_app.lib import address, like, patience
 from campaign_app.lib.arrays import any_text
 from campaign_app.lib.errors import Invalid
 from campaign_app.lib.tenancy import HasId, owned_by
@@ -28,11 +28,14 @@ from campaign_app.models.recipients import (
     Suppression,
 )
 from campaign_app.services import audience_choice, audience_parts, group_filling, tallies
+from campaign_app.services.audience_choice import Choice
 from campaign_app.services.audience_parts import Parts, People, of_groups, people_of
 from campaign_app.services.consent import Why
 
 OPTED_OUT = (RecipientStatus.UNSUBSCRIBED, RecipientStatus.COMPLAINED)
 
+COUNT_SECONDS = 5
+"""How long a person waits for a count while choosing."""
 _WITH_MEMORY = text("SET LOCAL work_mem = '64MB'")
 """A million people are told apart in memory; on disk it takes three times as long."""
 
@@ -60,8 +63,21 @@ class Audience:
 
 
 def preview(workspace: HasId, campaign: Campaign) -> Audience:
-    """The audience in numbers. One statement; the exceptions are counted from their own indexes."""
-    parts = audience_parts.of(workspace, campaign)
+    """The audience in numbers."""
+    return counted(workspace, audience_parts.of(workspace, campaign))
+
+
+def preview_of(
+    workspace: HasId, choice: Choice, *, campaign: Campaign | None, one_per_mailbox: bool
+) -> Audience | None:
+    """The same of a choice that is not saved yet; None when counting takes too long to wait."""
+    own = [campaign.own_group_id] if campaign and campaign.own_group_id else []
+    parts = audience_parts.of_choice(workspace, choice, own, one_per_mailbox=one_per_mailbox)
+    return patience.within(COUNT_SECONDS, lambda: counted(workspace, parts))
+
+
+def counted(workspace: HasId, parts: Parts) -> Audience:
+    """People in numbers. One statement; the exceptions are counted from their own indexes."""
     if not parts.chosen:
         return Audience()
     db.session.execute(_WITH_MEMORY)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 from campaign_app.extensions import db
 from campaign_app.lib.errors import Invalid
@@ -26,6 +26,11 @@ class Choice:
     segment_ids: Collection[int] = ()
     exclude_group_ids: Collection[int] = ()
     exclude_segment_ids: Collection[int] = ()
+
+    @property
+    def names_segments(self) -> bool:
+        """Whether a segment is part of it."""
+        return bool(self.segment_ids or self.exclude_segment_ids)
 
 
 def of(workspace: HasId, campaign: Campaign) -> Choice:
@@ -57,19 +62,26 @@ def save(workspace: HasId, campaign: Campaign, choice: Choice) -> None:
     _replace(workspace, campaign, choice)
 
 
-def segments(workspace: HasId, campaign: Campaign) -> Sequence[tuple[Segment, bool]]:
-    """The segments it names, by name, each with whether it is excluded."""
-    rows = db.session.execute(
-        select(Segment, CampaignSegment.excluded)
-        .join(CampaignSegment, CampaignSegment.segment_id == Segment.id)
-        .where(
-            Segment.workspace_id == workspace.id,
-            CampaignSegment.workspace_id == workspace.id,
-            CampaignSegment.campaign_id == campaign.id,
+def names(workspace: HasId, campaign: Campaign) -> tuple[list[str], list[str]]:
+    """What is chosen and what is left out, by name."""
+    found: tuple[list[str], list[str]] = ([], [])
+    for link, named, of_link in (
+        (CampaignGroup, Group, CampaignGroup.group_id),
+        (CampaignSegment, Segment, CampaignSegment.segment_id),
+    ):
+        rows = db.session.execute(
+            select(named.name, link.excluded)
+            .join(link, of_link == named.id)
+            .where(
+                named.workspace_id == workspace.id,
+                link.workspace_id == workspace.id,
+                link.campaign_id == campaign.id,
+            )
+            .order_by(func.lower(named.name))
         )
-        .order_by(Segment.name)
-    )
-    return [(row[0], row[1]) for row in rows]
+        for name, excluded in rows:
+            found[excluded].append(name)
+    return found
 
 
 def _rows(workspace: HasId, campaign: Campaign, model: type[Row]) -> Sequence[Row]:

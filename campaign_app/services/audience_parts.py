@@ -6,7 +6,7 @@ of subqueries over a million people would look into each of them a million times
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import (
@@ -26,6 +26,7 @@ from campaign_app.lib.tenancy import HasId
 from campaign_app.models.campaigns import Campaign
 from campaign_app.models.recipients import GroupMember, Recipient, RecipientStatus, Suppression
 from campaign_app.services import audience_choice, segments, suppressions
+from campaign_app.services.audience_choice import Choice
 
 Condition = ColumnElement[bool]
 
@@ -131,15 +132,25 @@ class Parts:
 
 def of(workspace: HasId, campaign: Campaign) -> Parts:
     """A campaign's chosen and excluded people; its own group is always chosen."""
-    choice = audience_choice.of(workspace, campaign)
-    named = audience_choice.segments(workspace, campaign)
-    compiled = [(segments.condition(workspace, one), out) for one, out in named]
     own = [campaign.own_group_id] if campaign.own_group_id else []
+    choice = audience_choice.of(workspace, campaign)
+    return of_choice(workspace, choice, own, one_per_mailbox=campaign.one_per_mailbox)
+
+
+def of_choice(
+    workspace: HasId, choice: Choice, own: Sequence[int] = (), *, one_per_mailbox: bool
+) -> Parts:
+    """The people of a choice, which need not be saved, and of a campaign's own group."""
+    named = {one.id: one for one in segments.every(workspace)} if choice.names_segments else {}
+
+    def compiled(ids: Collection[int]) -> list[Condition]:
+        return [segments.condition(workspace, named[one]) for one in ids if one in named]
+
     return Parts(
         workspace,
-        People(workspace, [*choice.group_ids, *own], [one for one, out in compiled if not out]),
-        People(workspace, [*choice.exclude_group_ids], [one for one, out in compiled if out]),
-        one_per_mailbox=campaign.one_per_mailbox,
+        People(workspace, [*choice.group_ids, *own], compiled(choice.segment_ids)),
+        People(workspace, [*choice.exclude_group_ids], compiled(choice.exclude_segment_ids)),
+        one_per_mailbox=one_per_mailbox,
         has_erased=suppressions.has_erased(workspace),
     )
 

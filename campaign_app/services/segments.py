@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from psycopg2.errors import QueryCanceled
-from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select
 
 from campaign_app.extensions import db
-from campaign_app.lib import clock
+from campaign_app.lib import clock, patience
 from campaign_app.lib.errors import Conflict, Invalid
 from campaign_app.lib.tenancy import HasId, get_owned, owned_by
 from campaign_app.models.campaigns import EDITABLE, LIVE, Campaign
@@ -24,9 +22,6 @@ from campaign_app.services.uniqueness import claimed
 MAX_NAME = 100
 COUNT_SECONDS = 5
 """How long a person waits for a count; a page says so when it is not enough."""
-
-_LIMIT = text("SELECT set_config('statement_timeout', :limit, true)")
-_WORK_MEM = text("SET LOCAL work_mem = '64MB'")
 
 
 def every(workspace: HasId) -> Sequence[Segment]:
@@ -48,18 +43,7 @@ def count(workspace: HasId, rules: Rules, *, seconds: float = COUNT_SECONDS) -> 
     """How many people fulfil the rules now; None when counting takes longer than that."""
     meant = segment_rules.compiled(workspace, rules)
     query = select(func.count()).where(Recipient.workspace_id == workspace.id, meant)
-    try:
-        with db.session.begin_nested():
-            former = db.session.scalar(text("SHOW statement_timeout"))
-            db.session.execute(_LIMIT, {"limit": f"{seconds * 1000:.0f}ms"})
-            db.session.execute(_WORK_MEM)
-            number = db.session.scalar(query)
-            db.session.execute(_LIMIT, {"limit": former})
-    except OperationalError as error:
-        if isinstance(error.orig, QueryCanceled):
-            return None
-        raise
-    return number or 0
+    return patience.within(seconds, lambda: db.session.scalar(query) or 0)
 
 
 def sentences(workspace: HasId, found: Sequence[Segment]) -> Mapping[int, str]:

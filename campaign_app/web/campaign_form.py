@@ -6,7 +6,7 @@ import re
 from dataclasses import asdict
 from typing import Any
 
-from flask import g
+from flask import g, render_template
 from flask_wtf import FlaskForm
 from wtforms import (
     BooleanField,
@@ -102,15 +102,30 @@ class CampaignForm(ContentForm):
             name=self.name.data,
             content=self.content(),
             sender_id=self.sender_id.data,
-            choice=Choice(
-                group_ids=self.group_ids.data,
-                segment_ids=self.segment_ids.data,
-                exclude_group_ids=self.exclude_group_ids.data,
-                exclude_segment_ids=self.exclude_segment_ids.data,
-            ),
+            choice=self.choice(),
             one_per_mailbox=self.one_per_mailbox.data,
             tpm=self.tpm.data,
         )
+
+    def choice(self) -> Choice:
+        """What was ticked."""
+        return Choice(
+            group_ids=self.group_ids.data,
+            segment_ids=self.segment_ids.data,
+            exclude_group_ids=self.exclude_group_ids.data,
+            exclude_segment_ids=self.exclude_segment_ids.data,
+        )
+
+    def count(self, campaign: Campaign | None) -> str:
+        """Who was ticked, in numbers, as a part of the page."""
+        found = audience.preview_of(
+            g.workspace,
+            self.choice(),
+            campaign=campaign,
+            one_per_mailbox=self.one_per_mailbox.data,
+        )
+        written = set(addresses(self.direct.data)) - set(addresses(self.direct_before.data))
+        return render_template("campaigns/_audience_sum.html", audience=found, written=len(written))
 
     def save_direct(self, campaign: Campaign) -> None:
         """Bring the campaign's own group to what was written."""

@@ -23,6 +23,7 @@ from campaign_app.sending.composition import source_of
 from campaign_app.sending.trials import Outcome, campaign_mail, hand_over
 from campaign_app.services import (
     audience,
+    audience_choice,
     campaigns,
     estimate,
     readiness,
@@ -32,6 +33,7 @@ from campaign_app.services import (
 )
 from campaign_app.tasks.workshop import workshop
 from campaign_app.web import forms, previews, trials
+from campaign_app.web.campaign_form import CampaignForm
 
 bp = Blueprint("campaign_review", __name__, url_prefix="/campaigns/<int:campaign_id>")
 
@@ -64,7 +66,10 @@ def page(campaign: Campaign, **more: Any) -> str:  # noqa: ANN401  what the temp
     found = audience.preview(g.workspace, campaign)
     blockers = readiness.blockers(g.workspace, campaign)
     sender = _sender(campaign)
+    chosen, left_out = audience_choice.names(g.workspace, campaign)
     values = {
+        "chosen": chosen,
+        "left_out": left_out,
         "campaign": campaign,
         "all_senders": senders.every(g.workspace),
         "audience": found,
@@ -100,6 +105,15 @@ def people(campaign_id: int) -> str:
     campaign = campaigns.get(g.workspace, campaign_id)
     found = audience.find(g.workspace, campaign, request.args.get("q", ""))
     return render_template("campaigns/_people.html", campaign=campaign, people=found)
+
+
+@bp.post("/count")
+def count(campaign_id: int) -> str:
+    """Who is ticked in the editor, with those chosen directly, in numbers."""
+    campaign = campaigns.get(g.workspace, campaign_id)
+    form = CampaignForm()
+    form.offer()
+    return form.count(campaign)
 
 
 @bp.post("/test")

@@ -55,8 +55,8 @@ def live() -> Response:
 
 @bp.route("/new", methods=["GET", "POST"])
 def new() -> Response | str | tuple[str, int]:
-    """Write a campaign, from nothing or from the template `?template=…`."""
-    form = CampaignForm(data=_from_template() if request.method == "GET" else None)
+    """Write a campaign, from nothing or from the template `?template=…`, to the group `?group=…`."""
+    form = CampaignForm(data=_proposal() if request.method == "GET" else None)
     form.offer()
     if form.validate_on_submit():
         try:
@@ -66,6 +66,14 @@ def new() -> Response | str | tuple[str, int]:
             db.session.rollback()
             forms.blame(form, error)
     return _editor(form, None)
+
+
+@bp.post("/count")
+def count() -> str:
+    """Who is ticked for a campaign that is not saved yet, in numbers."""
+    form = CampaignForm()
+    form.offer()
+    return form.count(None)
 
 
 @bp.get("/<int:campaign_id>")
@@ -127,10 +135,15 @@ def _progress(one: Moving, waiting: str) -> dict[str, object]:
     }
 
 
-def _from_template() -> dict[str, str] | None:
+def _proposal() -> dict[str, object]:
+    groups_asked = {"group_ids": request.args.getlist("group", type=int)}
+    return {**_from_template(), **groups_asked}
+
+
+def _from_template() -> dict[str, str]:
     template_id = request.args.get("template", type=int)
     if template_id is None:
-        return None
+        return {}
     template = templates.get(g.workspace, template_id)
     return {
         "name": template.name,

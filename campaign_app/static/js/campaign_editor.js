@@ -1,9 +1,7 @@
 /*
- * The campaign's and the template's editor: merge fields into subject and text, the number of people
- * in the ticked groups, and a warning before typed work is left behind.
+ * The campaign's and the template's editor: merge fields into subject and text, finding among many
+ * groups, and a warning before typed work is left behind.
  */
-
-import { number } from "./format.js";
 
 const visited = new WeakSet();
 
@@ -23,18 +21,9 @@ document.addEventListener("click", (event) => {
   if (button) insert(button);
 });
 
-function addUp(form) {
-  const output = form.querySelector("[data-chosen-total]");
-  if (!output) return;
-  const groups = [...form.querySelectorAll("input[data-size]:checked")];
-  const direct = (form.elements.direct?.value ?? "").split(/[\n,;]/).filter((line) => line.trim()).length;
-  const total = groups.reduce((sum, box) => sum + Number(box.dataset.size), direct);
-  output.textContent = total ? `${number(total)} chosen` : "";
-}
-
 function filter(box) {
   const wanted = box.value.trim().toLowerCase();
-  for (const label of document.querySelectorAll("[data-group-name]")) {
+  for (const label of box.closest("fieldset").querySelectorAll("[data-group-name]")) {
     label.hidden = !label.dataset.groupName.includes(wanted);
   }
 }
@@ -42,12 +31,10 @@ function filter(box) {
 let typed = false;
 
 for (const form of document.querySelectorAll("[data-campaign-form]")) {
-  addUp(form);
   form.addEventListener("input", (event) => {
     if (event.target.matches("[data-filter-groups]")) return filter(event.target);
     typed = true;
-    addUp(form);
-  });
+    });
   form.addEventListener("submit", () => {
     typed = false;
   });
