@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import latency, live, pages, pixel, send, sizes, tls
+from bench import imports, latency, live, pages, pixel, send, sizes, tls
 
 COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {
     "send": send.main,
@@ -14,6 +14,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {
     "sizes": sizes.main,
     "live": live.main,
     "pixel": pixel.main,
+    "imports": imports.main,
     "pages": pages.main,
 }
 

@@ -82,7 +82,7 @@ class Stack:
 
     def peak_memory(self) -> int:
         """The largest peak of resident memory of any sending process, in bytes."""
-        return max(_peak(process.pid) for process in self.running["sending"])
+        return max(peak(process.pid) for process in self.running["sending"])
 
     def last_words(self) -> str:
         """The end of every program's log that holds anything."""
@@ -158,7 +158,8 @@ def _command(name: str) -> str:
     return next(program.command for program in programs if program.name == name)
 
 
-def _peak(pid: int) -> int:
+def peak(pid: int) -> int:
+    """The largest resident memory that a process has had, in bytes."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM"):
             return int(line.split()[1]) * 1024

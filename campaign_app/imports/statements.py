@@ -20,16 +20,17 @@ FROM import_batches WHERE workspace_id = :workspace_id AND import_id = :import_i
 """
 
 # LATERAL … LIMIT looks each address up by the index; a join, planned on the statistics of a table
-# that was empty a minute ago, reads the whole workspace for every batch.
+# that was empty a minute ago, reads the whole workspace for every batch. The workspace is a column
+# here, since of a number the statistics may say that nobody is in it: any index would do then.
 LOOK_UP = """
 WITH asked AS MATERIALIZED (
-  SELECT email COLLATE "C" AS email, n
+  SELECT CAST(:workspace_id AS bigint) AS workspace_id, email COLLATE "C" AS email, n
   FROM unnest(CAST(:emails AS text[])) WITH ORDINALITY AS a(email, n)
 ), found AS MATERIALIZED (
   SELECT a.n, r.id, r.status <> 'subscribed' AS left_us
   FROM asked a CROSS JOIN LATERAL (
     SELECT id, status FROM recipients
-    WHERE workspace_id = :workspace_id AND email = a.email LIMIT 1
+    WHERE workspace_id = a.workspace_id AND email = a.email LIMIT 1
   ) r
 )
 SELECT
@@ -38,10 +39,10 @@ SELECT
   ARRAY(
     SELECT n FROM found WHERE left_us
     UNION
-    SELECT n FROM asked
+    SELECT n FROM asked a
     WHERE EXISTS (SELECT FROM suppressions WHERE workspace_id = :workspace_id) AND EXISTS (
-      SELECT FROM suppressions p WHERE p.workspace_id = :workspace_id
-        AND p.email_hash = sha256(convert_to(asked.email, 'UTF8'))
+      SELECT FROM suppressions p WHERE p.workspace_id = a.workspace_id
+        AND p.email_hash = sha256(convert_to(a.email, 'UTF8'))
     )
   ) AS suppressed
 """
@@ -51,7 +52,8 @@ SELECT array_agg(nextval(pg_get_serial_sequence('recipients', 'id')))
 FROM generate_series(1, :number)
 """
 
-# An attribute that is stored without a value counts as one that is missing.
+# `+ 0` leaves no other index than that of the ids: see above. An attribute that is stored without a
+# value counts as one that is missing.
 _BEFORE = """
 WITH before AS MATERIALIZED (
   SELECT * FROM (
@@ -79,7 +81,7 @@ WITH before AS MATERIALIZED (
       END AS new_tags
     FROM import_stage s CROSS JOIN LATERAL (
       SELECT id, name, attributes, tags, updated_at FROM recipients
-      WHERE workspace_id = :workspace_id AND id = s.id LIMIT 1
+      WHERE workspace_id + 0 = :workspace_id AND id = s.id LIMIT 1
     ) r
   ) both_ways
   WHERE new_name <> name OR new_attributes <> attributes OR new_tags <> tags
@@ -95,7 +97,7 @@ WRITE = """
   UPDATE recipients r
   SET name = b.new_name, attributes = b.new_attributes, tags = b.new_tags, updated_at = now()
   FROM before b
-  WHERE r.workspace_id = :workspace_id AND r.id = b.id AND r.updated_at = b.updated_at
+  WHERE r.workspace_id + 0 = :workspace_id AND r.id = b.id AND r.updated_at = b.updated_at
   RETURNING r.id
 ), joined AS (
   INSERT INTO group_members (workspace_id, group_id, recipient_id)
