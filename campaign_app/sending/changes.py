@@ -53,6 +53,25 @@ class Watch:
         return is_old
 
 
+class _Latest:
+    """The counter as one of this process's drains has read it last."""
+
+    def __init__(self) -> None:
+        self._count: int | None = None
+        self._at = float("-inf")
+
+    def __call__(self) -> int | None:
+        now = monotonic()
+        if now - self._at >= LOOK_SECONDS:
+            self._at = now  # first, so that the others do not ask, too
+            self._count = count()
+        return self._count
+
+
+latest = _Latest()
+"""The counter, at most LOOK_SECONDS old: forty-eight drains ask for it as one."""
+
+
 def count() -> int | None:
     """How often something was announced; None while Redis is away."""
     try:

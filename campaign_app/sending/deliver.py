@@ -28,6 +28,7 @@ from campaign_app.sending import (
     stopping,
     troubles,
 )
+from campaign_app.sending.attention import Attention
 from campaign_app.sending.bookkeeping import Books
 from campaign_app.sending.claims import Claim, Turn
 from campaign_app.sending.composition import Letters, letters
@@ -102,6 +103,7 @@ class Drain:
         self._seen: slots.Seen | None = None
         self._pacer = Pacer()
         self._stay = Stay(lease.sender_id, workshop.others_wait)
+        self._attention = Attention(self._stay)
 
     def run(self) -> End:
         """Step and hand over, by turns, until a step finds a reason to end."""
@@ -131,6 +133,7 @@ class Drain:
                 sleep(1)  # also while the process ends: spinning would help nobody
 
     def _step(self) -> list[Turn]:
+        self._attention.begin()
         overstay = self._overstay()  # asks Redis, so before the transaction begins
         self._seen = slots.look(self.lease, self._seen, self._claim)
         sender = self._seen.sender
@@ -287,7 +290,8 @@ class Drain:
         messages, failed = self._letters.write(turns)
         result = WindowResult([])
         if messages:
-            result = self.line.hand_over(messages, ahead=self._ahead())
+            called = self._attention.heed(self._seen, self._claim)
+            result = self.line.hand_over(messages, ahead=self._ahead(), is_called=called)
         judged = self._books.enter(turns, result, failed)
         self._pacer.settle(used=len(messages) - judged.not_sent)
         if judged.is_line_lost:

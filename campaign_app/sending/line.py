@@ -15,6 +15,7 @@ from campaign_app.sending.handover import (
     Fate,
     Outcome,
     Outgoing,
+    Stop,
     TransportError,
     WindowResult,
 )
@@ -26,13 +27,12 @@ from campaign_app.sending.workshop import Workshop
 FIRST_WINDOW = 50
 SMALL_WINDOW = 200
 """A smaller one pays too much for its transaction (50: 350 µs a message, 100: 180, 200: 155, 400:
-150, of process and database together), so up to here it may take LONGEST_PAUSE."""
-LONGEST_PAUSE = 0.8
-"""Seconds that it may take a pause to bite, where the server keeps its pace."""
+150, of process and database together), so up to here it may take SLOW_SECONDS."""
+SLOW_SECONDS = 4.0
 LARGEST_WINDOW = 400
 BATCH = 50
 """Messages in a batch."""
-LONGEST_WINDOW = 1.5
+LONGEST_WINDOW = 6.0
 """Seconds after which a window that turns out slow begins no further message."""
 
 log = logs.get(__name__)
@@ -42,7 +42,7 @@ class Line:
     """One connection at a time to one sender's server.
 
     `window` is how many messages the connection sends in a quarter of a second, as far as its last
-    windows tell, or up to SMALL_WINDOW of them in a whole one.
+    windows tell, or up to SMALL_WINDOW of them in SLOW_SECONDS.
     """
 
     def __init__(self, workshop: Workshop, lease: Lease) -> None:
@@ -88,12 +88,17 @@ class Line:
         self._room = sender.messages_per_connection
 
     def hand_over(
-        self, messages: Sequence[Outgoing], *, ahead: Envelope | None = None
+        self,
+        messages: Sequence[Outgoing],
+        *,
+        ahead: Envelope | None = None,
+        is_called: Stop = bool,
     ) -> WindowResult:
         """Send a window; the connection must be open. A broken one is hung up.
 
         `ahead` is announced to the server with the last body where waiting for its answer would
         take much of the connection's time. Nothing is sent when it was announced another message.
+        Once `is_called()`, no further message is begun.
         """
         if self._connection is None:
             raise RuntimeError("connect() comes before hand_over().")
@@ -106,6 +111,7 @@ class Line:
             messages,
             journal=self.journal,
             seconds=LONGEST_WINDOW,
+            is_called=is_called,
             ahead=ahead if is_slow else None,
         )
         self._room -= len(messages)
@@ -118,7 +124,7 @@ class Line:
         self._accepted += sum(one.fate is Fate.ACCEPTED for one in result.outcomes)
         metrics.window(messages=count, seconds=seconds)
         pace = count / max(seconds, 0.001)
-        fits = int(max(pace * WINDOW_SECONDS, min(pace * LONGEST_PAUSE, SMALL_WINDOW)))
+        fits = int(max(pace * WINDOW_SECONDS, min(pace * SLOW_SECONDS, SMALL_WINDOW)))
         self.window = max(1, min(fits, self.window * 2, LARGEST_WINDOW))
 
     def hang_up(self) -> None:

@@ -122,6 +122,10 @@ class Stay:
         except RedisError:
             return False
 
+    def is_unwanted(self) -> bool:
+        """True while some of the sender's drains shall give way; this one may be among them."""
+        return bool(_told(self._key))
+
     def is_over(self) -> bool:
         """True when its turn is over and somebody waits for a worker."""
         return monotonic() - self._began > TURN_SECONDS and self._others_wait()

@@ -106,27 +106,30 @@ class Connection:
         journal: Journalling,
         seconds: float = 5.0,
         ahead: Envelope | None = None,
+        is_called: Stop = bool,
     ) -> WindowResult:
         """Hand over a window whose first message `fits`; an outcome for every message, in order.
 
         `ahead` announces the next window's first message: its envelope rides with the last body
         where the server allows it, and then no other message can come next. Raises nothing.
 
-        No further message is begun once `should_stop()` is true or `seconds` have passed: the rest
-        comes back as NOT_SENT and the connection stays good. After a break, `close` is all that is
-        left to do.
+        No further message is begun once `should_stop()` or `is_called()` is true or `seconds` have
+        passed: the rest comes back as NOT_SENT and the connection stays good. After a break,
+        `close` is all that is left to do.
         """
         if self.broken:
             rest = [Outcome(message.message_id, Fate.NOT_SENT) for message in window]
             return WindowResult(rest, self.broken)
-        run = self._next_run(journal, monotonic() + seconds, ahead)
+        run = self._next_run(journal, monotonic() + seconds, ahead, is_called)
         result = run.run(window)
         self._led, self._is_open, self._led_at = run.led, run.is_open, monotonic()
         self.sent_on_connection += len(run.outcomes)
         self.broken = result.broken
         return result
 
-    def _next_run(self, journal: Journalling, until: float, ahead: Envelope | None) -> WindowRun:
+    def _next_run(
+        self, journal: Journalling, until: float, ahead: Envelope | None, is_called: Stop
+    ) -> WindowRun:
         return WindowRun(
             self._wire,
             self._timeouts,
@@ -134,6 +137,7 @@ class Connection:
             journal,
             self._extensions,
             until,
+            is_called,
             ahead=ahead,
             led=self._led,
             is_open=self._is_open,

@@ -56,10 +56,10 @@ class _Refusal:
 class WindowRun:
     """The state of one window.
 
-    `until` is when no further message is begun (monotonic seconds). `ahead` is the envelope that
-    may ride with the last body; `led` is set when it did, for the next window's run to go on from:
-    `is_open` when the server has said yes to it already. `over` is set when a reply concerns more
-    than one recipient: a wrong password is not tried for all the others, too.
+    After `until` (monotonic seconds), or once `is_called()`, no further message is begun. `ahead`
+    is the envelope that may ride with the last body; `led` is set when it did, for the next
+    window's run to go on from: `is_open` when the server has said yes to it already. `over` is set
+    when a reply concerns more than one recipient: a wrong password is not tried for all the others.
     """
 
     wire: Wire
@@ -68,6 +68,7 @@ class WindowRun:
     journal: Journalling
     extensions: frozenset[str]
     until: float
+    is_called: Stop
     ahead: Envelope | None = None
     led: Envelope | None = None
     is_open: bool = False
@@ -137,7 +138,8 @@ class WindowRun:
         return envelope.leading(self.ahead)
 
     def _enough(self) -> bool:
-        return self.over or self.should_stop() or monotonic() > self.until
+        stopped = self.over or self.should_stop() or self.is_called()
+        return stopped or monotonic() > self.until
 
     def _answers(self) -> _Refusal | None:
         """The three answers to an envelope sent in one group."""
