@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -37,7 +38,9 @@ def rows() -> str:
 @bp.get("/strip")
 def strip() -> str:
     """What is at work now, for the top of the list."""
-    return render_template("recipients/bulk_strip.html", rows=at_work(), was=True)
+    seen = urlsplit(request.headers.get("HX-Current-URL", ""))
+    here = door.local_path(f"{seen.path}?{seen.query}" if seen.path else None)
+    return render_template("recipients/bulk_strip.html", rows=at_work(), was=True, here=here)
 
 
 @bp.post("")
