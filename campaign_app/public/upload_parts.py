@@ -7,6 +7,7 @@ until when. A part goes from the socket to its place in the file, a mebibyte in 
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -27,8 +28,12 @@ MOST_AT_ONCE = 4
 GRACE_SECONDS = 20.0
 SLOWEST = 16 * 1024
 """Bytes a second, over all of a part: who is slower holds a thread for nothing."""
-DRAIN_SECONDS = 2.0
+DRAIN_SECONDS = 1.0
 """How long a refused part is still listened to, so that the sender hears why."""
+
+PIECE = 64 * 1024
+TOO_SLOW = "The part came too slowly. Send it again."
+BROKEN = "The connection broke. Send the part again."
 
 _places = threading.BoundedSemaphore(MOST_AT_ONCE)
 
@@ -52,9 +57,9 @@ def take(text: str) -> Response:
     """Take a part in, and answer its ETag. A part may be sent again; the last one counts."""
     ticket = _ticket(text)
     request.max_content_length = ticket.length
-    with _place():
-        body = cast(IO[bytes], _Body(request.stream))
-        etag = current_app.extensions["stores"].folder.receive(ticket, body)
+    with _place(), _Body(request.stream, _socket()) as body:
+        stream = cast(IO[bytes], body)
+        etag = current_app.extensions["stores"].folder.receive(ticket, stream)
     return Response(status=200, headers={"ETag": etag})
 
 
@@ -104,32 +109,76 @@ def _place() -> Iterator[None]:
 
 
 class _Body:
-    """What comes in, as long as it comes at a decent pace."""
+    """What comes in, as long as it comes at a decent pace.
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    A thread that waits for bytes cannot look at the clock: a timer does, and shuts the connection
+    of who is too slow, whereupon the waiting ends.
+    """
+
+    def __init__(self, stream: IO[bytes], sock: socket.socket | None) -> None:
         self._stream = stream
+        self._socket = sock
         self._began = time.monotonic()
         self._bytes = 0
+        self._is_cut = False
+
+    def __enter__(self) -> _Body:
+        self._set_timer()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._timer.cancel()
 
     def read(self, size: int) -> bytes:
+        """So many bytes, or fewer at the end. Raises Interrupted."""
+        pieces, wanted = [], size
         try:
-            block = self._stream.read(size)
-        except OSError as error:  # reset, or silent for a minute
-            raise Interrupted("The connection broke.") from error
-        self._bytes += len(block)
+            while wanted and (piece := self._stream.read(min(PIECE, wanted))):
+                pieces.append(piece)
+                wanted -= len(piece)
+                self._bytes += len(piece)
+                if self._is_slow():
+                    raise Interrupted(TOO_SLOW)
+        except (OSError, HTTPException) as error:  # reset, silent for a minute, or cut by us
+            raise Interrupted(TOO_SLOW if self._is_cut else BROKEN) from error
+        return b"".join(pieces)
+
+    def _is_slow(self) -> bool:
         seconds = time.monotonic() - self._began
-        if seconds > GRACE_SECONDS and self._bytes < SLOWEST * seconds:
-            raise Interrupted("The part came too slowly. Send it again.")
-        return block
+        return seconds > GRACE_SECONDS and self._bytes < SLOWEST * seconds
+
+    def _set_timer(self) -> None:
+        self._timer = threading.Timer(GRACE_SECONDS + 0.1, self._look)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _look(self) -> None:
+        if not self._is_slow():
+            self._set_timer()
+        elif self._socket is not None:
+            self._is_cut = True
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RD)
 
 
 def _drain() -> None:
     """Let go by what is still coming: a connection that is closed on it would eat the answer."""
     stream, until = request.environ["wsgi.input"], time.monotonic() + DRAIN_SECONDS
-    left = request.content_length or 0
+    left, sock = request.content_length or 0, _socket()
     with contextlib.suppress(OSError, ValueError):
-        while left > 0 and time.monotonic() < until:
-            block = stream.read(min(65536, left))
+        while left > 0 and (patience := until - time.monotonic()) > 0:
+            if sock is not None:
+                sock.settimeout(patience)  # it is closed after the answer in any case
+            block = stream.read(min(1024, left))
             if not block:
-                return
+                break
             left -= len(block)
+    if left > 0 and sock is not None:  # or gunicorn would wait for the rest in our stead
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RD)
+
+
+def _socket() -> socket.socket | None:
+    """The connection itself, under the web server that we run with."""
+    found: socket.socket | None = request.environ.get("gunicorn.socket")
+    return found
