@@ -11,6 +11,7 @@ from campaign_app.lib import clock
 from campaign_app.models.campaigns import Campaign, CampaignGroup
 from campaign_app.models.messages import Batch, BatchState, Message, MessageStatus
 from campaign_app.models.people import Membership, Role, User, Workspace
+from campaign_app.models.recipient_bulk import Action, BulkAction
 from campaign_app.models.recipients import Group, GroupMember, Recipient
 from campaign_app.models.senders import Security, Sender
 from campaign_app.models.templates import Template
@@ -130,3 +131,10 @@ def crowd(workspace: Workspace, size: int) -> Group:
     db.session.add_all(GroupMember(**ids, recipient_id=person.id) for person in people)
     db.session.commit()
     return row
+
+
+def bulk_action(workspace: Workspace, **values: Any) -> BulkAction:
+    """An action that was asked for and waits for a worker."""
+    order = {"action": "delete", "ids": [1], "chosen": {"status": None}, "sources": []}
+    defaults = {"action": Action.DELETE, "order": {**order, "merging": False}}
+    return save(BulkAction(workspace_id=workspace.id, **{**defaults, **values}))

@@ -46,6 +46,7 @@ def make_token(owner: Person) -> int:
 
 
 FACTORIES: dict[str, Callable[[Person], int]] = {
+    "bulk_id": lambda owner: factories.bulk_action(owner.workspace).id,
     "campaign_id": lambda owner: factories.campaign(owner.workspace).id,
     "group_id": lambda owner: factories.group(owner.workspace).id,
     "import_id": make_import,
