@@ -41,6 +41,7 @@ TAGS = {
     "imports": "Files of recipients on their way onto the list.",
     "recipients": "The people on your list, and whether they may be mailed.",
     "groups": "Named sets of recipients, for the `group_ids` of campaigns.",
+    "segments": "Saved filters of recipients, for the `segment_ids` of campaigns.",
 }
 FILE: dict[str, Any] = {
     "multipart/form-data": {

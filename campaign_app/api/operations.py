@@ -9,6 +9,7 @@ from campaign_app.api import (
     imports,
     messages,
     recipients,
+    segments,
     senders,
     uploads,
 )
@@ -24,6 +25,7 @@ OPERATIONS = tuple(
         imports,
         recipients,
         groups,
+        segments,
     )
     for operation in noun.routes.operations
 )

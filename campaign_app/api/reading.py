@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from campaign_app.api.problems import BadInputError, Mistake
+from campaign_app.api.shapes import ONE_OF
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -140,7 +141,8 @@ def _said(detail: ErrorDetails) -> str:
 
 def _pointer(place: Sequence[int | str]) -> str:
     """A JSON pointer (RFC 6901); "" is the whole body."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in place)
+    parts = [str(part) for part in place if not str(part).startswith(ONE_OF)]
+    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
 
 
 def _summary(found: Sequence[Mistake]) -> str:

@@ -242,10 +242,11 @@ class ActiveFilter(_Search):
     """Which of those who are mailed to list."""
 
     group_id: Id | None = Field(None, description="Who is in this group.")
+    segment_id: Id | None = Field(None, description="Who belongs to this segment now.")
 
     def chosen(self) -> Filter:
         """The same for the services."""
-        return replace(self._chosen(), group_id=self.group_id)
+        return replace(self._chosen(), group_id=self.group_id, segment_id=self.segment_id)
 
 
 class RecipientFilter(ActiveFilter):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import g
 
 from campaign_app.api.problems import TakenError, wrong_parameter
@@ -21,6 +23,7 @@ from campaign_app.api.routes import Routes
 from campaign_app.api.shapes import Listing, listing
 from campaign_app.lib import address
 from campaign_app.lib.errors import Conflict, Invalid, NotFound
+from campaign_app.lib.tenancy import HasId
 from campaign_app.models.recipients import Recipient, RecipientStatus
 from campaign_app.services import (
     consent,
@@ -30,6 +33,7 @@ from campaign_app.services import (
     recipient_upserts,
     recipient_walk,
     recipients,
+    segments,
     suppressions,
 )
 from campaign_app.services.recipients import AlreadyThereError
@@ -74,7 +78,7 @@ def index(query: RecipientFilter) -> Listing[RecipientOut]:
 
     Who joins while you read page by page comes at the end, and nobody is passed over.
     """
-    _check_group(query)
+    _check_ids(query)
     found = recipient_walk.after(
         g.workspace,
         query.chosen(),
@@ -88,7 +92,7 @@ def index(query: RecipientFilter) -> Listing[RecipientOut]:
 @routes.get("/active")
 def active(query: ActiveFilter) -> Listing[RecipientOut]:
     """List those whom a campaign would reach: subscribed, and not suppressed."""
-    _check_group(query)
+    _check_ids(query)
     found = recipient_walk.active(
         g.workspace, query.chosen(), place=query.after, size=query.limit + 1
     )
@@ -167,12 +171,20 @@ def _permission(email: str, *, changed: bool) -> Permission:
     )
 
 
-def _check_group(query: ActiveFilter) -> None:
+def _check_ids(query: ActiveFilter) -> None:
+    """Raise BadInputError for a group or a segment that is not the workspace's."""
     if query.group_id:
-        try:
-            groups.get(g.workspace, query.group_id)
-        except NotFound:
-            raise wrong_parameter("group_id", recipient_details.unknown(query.group_id)) from None
+        _insist(groups.get, "group", query.group_id)
+    if query.segment_id:
+        _insist(segments.get, "segment", query.segment_id)
+
+
+def _insist(load: Callable[[HasId, int], object], noun: str, row_id: int) -> None:
+    try:
+        load(g.workspace, row_id)
+    except NotFound:
+        detail = f"There is no {noun} {row_id} in this workspace."
+        raise wrong_parameter(f"{noun}_id", detail) from None
 
 
 def _exact(email: str) -> str:

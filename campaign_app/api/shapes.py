@@ -14,6 +14,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 T = TypeVar("T")
 
+ONE_OF = "·"
+"""Begins the tag of one of several shapes that something can have; no part of a JSON pointer."""
 BIGGEST_ID = 2**63 - 1
 """PostgreSQL's bigint."""
 MOST = 1_000

@@ -21,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
 from campaign_app.api import manual, openapi
 from campaign_app.api.operations import OPERATIONS
 from campaign_app.models.imports import Import
+from campaign_app.models.segments import Segment
 from tests import factories, mailings
 from tests.api.program import ROOT, Program
 
@@ -101,6 +102,10 @@ QUICK = settings(
 )
 
 
+RULE = {"field": "tag", "test": "has", "name": "", "value": "vip"}
+SEGMENT = {"name": "Pro", "rules": {"match": "all", "rules": [RULE], "zone": "UTC"}}
+
+
 @pytest.fixture
 def ids(program: Program) -> dict[str, int]:
     """A row for each parameter: ids that are guessed would hardly ever be found."""
@@ -113,6 +118,7 @@ def ids(program: Program) -> dict[str, int]:
         "import_id": factories.save(row).id,
         "recipient_id": factories.recipient(program.workspace).id,
         "group_id": factories.crowd(program.workspace, 3).id,
+        "segment_id": factories.save(Segment(workspace_id=program.workspace.id, **SEGMENT)).id,
     }
 
 
