@@ -45,10 +45,13 @@ def upgrade() -> None:
     _create_campaign_segments()
     _add_exclusions()
     _add_hashes()
+    _create_imports()
 
 
 def downgrade() -> None:
     """Undo."""
+    op.drop_table("waiting_suppressions")
+    op.drop_table("suppression_imports")
     op.execute("DELETE FROM suppressions WHERE email IS NULL")
     op.drop_index("ix_suppressions_erased", table_name="suppressions")
     op.drop_index("ix_suppressions_workspace_id_id", table_name="suppressions")
@@ -186,6 +189,65 @@ def _add_hashes() -> None:
         "suppressions",
         ["workspace_id", "email_hash"],
         postgresql_where=sa.text("email IS NULL"),
+    )
+
+
+def _create_imports() -> None:
+    counts = ("lines", "added", "already", "invalid")
+    op.create_table(
+        "suppression_imports",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("workspace_id", sa.BigInteger(), nullable=False),
+        sa.Column("user_id", sa.BigInteger(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=False),
+        *(sa.Column(name, sa.Integer(), server_default="0", nullable=False) for name in counts),
+        sa.Column("problems", postgresql.JSONB(), server_default="[]", nullable=False),
+        *_times("created_at"),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        _to_workspace("suppression_imports"),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["users.id"],
+            name=op.f("fk_suppression_imports_user_id_users"),
+            ondelete="SET NULL",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_suppression_imports")),
+        sa.UniqueConstraint(
+            "workspace_id", "id", name=op.f("uq_suppression_imports_workspace_id_id")
+        ),
+    )
+    op.create_index(
+        "ix_suppression_imports_open",
+        "suppression_imports",
+        ["id"],
+        postgresql_where=sa.text("finished_at IS NULL"),
+    )
+    op.create_table(
+        "waiting_suppressions",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("workspace_id", sa.BigInteger(), nullable=False),
+        sa.Column("import_id", sa.BigInteger(), nullable=False),
+        sa.Column("entries", postgresql.JSONB(), nullable=False),
+        _to_workspace("waiting_suppressions"),
+        sa.ForeignKeyConstraint(
+            ["workspace_id", "import_id"],
+            ["suppression_imports.workspace_id", "suppression_imports.id"],
+            name="fk_waiting_suppressions_import",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_waiting_suppressions")),
+    )
+    op.create_index(
+        "ix_waiting_suppressions_import_id", "waiting_suppressions", ["import_id", "id"]
+    )
+
+
+def _to_workspace(table: str) -> sa.ForeignKeyConstraint:
+    return sa.ForeignKeyConstraint(
+        ["workspace_id"],
+        ["workspaces.id"],
+        name=op.f(f"fk_{table}_workspace_id_workspaces"),
+        ondelete="CASCADE",
     )
 
 
