@@ -55,7 +55,7 @@ def live() -> Response:
 
 @bp.route("/new", methods=["GET", "POST"])
 def new() -> Response | str | tuple[str, int]:
-    """Write a campaign, from nothing or from the template `?template=…`, to the group `?group=…`."""
+    """Write a campaign: from nothing or the template `?template=…`, for the group `?group=…`."""
     form = CampaignForm(data=_proposal() if request.method == "GET" else None)
     form.offer()
     if form.validate_on_submit():

@@ -150,8 +150,7 @@ def undo(import_id: int) -> Answer:
     return redirect(url_for("imports.show", import_id=import_id))
 
 
-@bp.get("/<int:import_id>/rejected.csv", defaults={"kind": "csv"})
-@bp.get("/<int:import_id>/rejected.xlsx", defaults={"kind": "xlsx"})
+@bp.get(f"/<int:import_id>/rejected.<{downloads.KINDS}:kind>")
 def rejected(import_id: int, kind: str) -> Response:
     """The rows that were turned away, each with its reason and its remedy."""
     row = imports.get(g.workspace, import_id)

@@ -58,21 +58,33 @@ def try_sender(page: Page) -> Locator:
     return page.locator("#test-result .font-monospace")
 
 
-def upload(page: Page, file: Path, *, group: str) -> None:
-    """Upload a list into a new group; the page then shows its columns."""
+def upload(page: Page, file: Path) -> None:
+    """Upload a list; the page then shows its columns."""
     page.get_by_role("link", name="Imports").first.click()
     page.get_by_role("link", name="Upload").first.click()
     page.locator("input[type=file]").set_input_files(file)
     arrive(page, "Match the columns")
-    page.get_by_label("A new group").fill(group)
 
 
-def import_columns(page: Page, **becomes: str) -> None:
-    """Choose what columns become, by their headers; import, and stay until it has ended."""
+def match_columns(page: Page, **becomes: str) -> None:
+    """Choose what columns become, by their headers; the page then shows the options."""
     for header, target in becomes.items():
         page.get_by_label(f"{header} becomes").select_option(label=target)
+    page.get_by_role("button", name="Continue to the options").click()
+    arrive(page, "Choose what happens")
+
+
+def check_file(page: Page) -> None:
+    """Confirm the permission and let the file be checked; the page then shows what will happen."""
+    page.get_by_label("has agreed to get e-mail").check()
+    page.get_by_role("button", name="Check the file").click()
+    arrive(page, "What will happen")
+
+
+def start_import(page: Page) -> None:
+    """Import what was checked, and stay until it has ended."""
     page.get_by_role("button", name="Start the import").click()
-    expect(page.locator(".page-title .status")).to_have_text("Done")
+    expect(page.locator(".page-title .status")).to_have_text("Imported")
 
 
 def figure(page: Page, label: str) -> Locator:

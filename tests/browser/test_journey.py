@@ -69,12 +69,15 @@ def test_a_newcomer_sends_a_campaign_and_watches_it(
 
 
 def uploads_a_list(author: Page, file: Path) -> None:
-    pages.upload(author, file, group="Customers")
+    pages.upload(author, file)
     expect(author.get_by_text("Chidi Okafor")).to_be_visible()
-    pages.import_columns(author, Who="Name", City="Attribute")
+    pages.match_columns(author, Who="Name", City="New attribute…")
+    author.get_by_label("A new group").fill("Customers")
+    pages.check_file(author)
+    pages.start_import(author)
     expect(pages.figure(author, "New")).to_have_text("4")
     expect(pages.figure(author, "Rejected")).to_have_text("1")
-    rejected = pages.download(author, "Rejected rows").splitlines()
+    rejected = pages.download(author, "Download all").splitlines()
     assert len(rejected) == 2
     assert rejected[1].startswith("5,Mail,not-an-address,")
 

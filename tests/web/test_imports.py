@@ -154,6 +154,16 @@ def test_the_result_says_what_became_of_every_row(alice: Person, config):
     assert ">=1+1</code>" in page
 
 
+def test_the_next_step_is_a_campaign_for_the_group(alice: Person):
+    group = factories.group(alice.workspace)
+    row = an_import(alice, rows=3, new=3, group_ids=[group.id])
+    link = f"/campaigns/new?group={group.id}"
+    assert link in alice.client.get(f"/imports/{row.id}").text
+    form = alice.client.get(link).text.partition('name="group_ids"')
+    box = form[0].rpartition("<input")[2] + form[2].partition(">")[0]
+    assert "checked" in box
+
+
 def test_rejected_rows_come_as_text_and_for_excel(alice: Person, config, tmp_path):
     row = an_import(alice, invalid=1, rejected_key="rejected/u.csv")
     rejected_file(config, "u.csv")

@@ -100,6 +100,16 @@ document.addEventListener("submit", (event) => {
   setTimeout(() => button.removeAttribute("disabled"), 8000);
 });
 
+/* A box that narrows a long list of choices: data-filter="#list", whose items say data-filter-text. */
+document.addEventListener("input", (event) => {
+  const list = event.target.dataset.filter;
+  if (!list) return;
+  const wanted = event.target.value.trim().toLowerCase();
+  for (const item of document.querySelectorAll(`${list} [data-filter-text]`)) {
+    item.hidden = !item.dataset.filterText.includes(wanted);
+  }
+});
+
 document.addEventListener("change", (event) => {
   const form = event.target.closest?.("[data-auto-submit]")?.form ?? null;
   if (form) form.requestSubmit();
