@@ -26,7 +26,7 @@ def mail_of(token: str) -> Mail:
     if message_id is None:
         abort(404)
     mail = links.mail_of(message_id)
-    if mail is None or not mail.address:  # the workspace is gone, or the reader was erased
+    if mail is None or "@" not in mail.address:  # the workspace is gone, or the reader was erased
         page = render_template("public/gone.html", mail=None, is_test=message_id == TEST)
         abort(make_response(page, 410))
     return mail

@@ -78,7 +78,7 @@ def deliveries(workspace: HasId, campaign: Campaign) -> Iterator[Delivery]:
     def page(after: int) -> Sequence[Row[Any]]:
         return db.session.execute(_DELIVERIES, {**values, "after": after}).all()
 
-    return (Delivery(*row[1:]) for row in _pages(page, lambda row: int(row[0])))
+    return (Delivery._make(row[1:]) for row in _pages(page, lambda row: int(row[0])))
 
 
 def recipients(workspace: HasId, chosen: Filter) -> Export:
@@ -114,7 +114,7 @@ def suppressions(workspace: HasId) -> Export:
 def consent(workspace: HasId, *, email: str = "") -> Export:
     """The consent log, oldest first: of everybody, or of one address."""
 
-    def page(after: int) -> Sequence[Row[Any]]:
+    def page(after: int) -> Sequence[Row[ConsentEvent, str]]:
         query = (
             select(ConsentEvent, User.name)
             .outerjoin(User, User.id == ConsentEvent.user_id)
@@ -126,7 +126,7 @@ def consent(workspace: HasId, *, email: str = "") -> Export:
             query.where(ConsentEvent.email == email) if email else query
         ).all()
 
-    rows = (_consent_row(*row) for row in _pages(page, lambda row: int(row[0].id)))
+    rows = (_consent_row(row[0], row[1]) for row in _pages(page, lambda row: row[0].id))
     return Export(CONSENT, rows)
 
 

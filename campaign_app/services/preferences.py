@@ -70,7 +70,7 @@ def of(workspace: HasId, email: str, *, recipient_id: int) -> Preferences | None
         .order_by((Recipient.id == recipient_id).desc())
         .limit(1)
     ).one_or_none()
-    return recipient and Preferences(recipient, _offers(workspace, recipient))
+    return Preferences(recipient, _offers(workspace, recipient)) if recipient else None
 
 
 def choose(workspace: HasId, known: Preferences, wanted: Collection[int]) -> None:

@@ -11,11 +11,13 @@ from kombu.exceptions import KombuError, OperationalError
 from redis.exceptions import RedisError
 
 from campaign_app.extensions import db
-from campaign_app.imports import run, upload_sweep
+from campaign_app.imports import erasing, run, upload_sweep
 from campaign_app.imports.run import Outcome
 from campaign_app.lib import logs
 from campaign_app.lib.errors import CarillonError
+from campaign_app.models.erasures import Erasure
 from campaign_app.services import (
+    erasures,
     group_endings,
     group_filling,
     housekeeping,
@@ -23,6 +25,7 @@ from campaign_app.services import (
     recipient_bulk,
     recipient_index,
     signups,
+    suppression_imports,
     tallies,
 )
 from campaign_app.tasks import dispatch, queues
@@ -119,6 +122,13 @@ def fill_group(group_id: int) -> None:
     dispatch.ask_for_round()  # a campaign whose time had come may have waited for it
 
 
+@shared_task(name="jobs.fill_suppressions")
+def fill_suppressions(import_id: int) -> None:
+    """Suppress the addresses of an import, each chunk in a transaction."""
+    while suppression_imports.step(import_id):
+        db.session.commit()
+
+
 @shared_task(name="jobs.sweep_groups")
 def sweep_groups() -> None:
     """Ring again for addresses that wait though nobody works at them; forget old requests."""
@@ -126,6 +136,8 @@ def sweep_groups() -> None:
     db.session.commit()
     for group_id in group_filling.overdue():
         ring_filling(group_id)
+    for import_id in suppression_imports.overdue():
+        ring_suppressions(import_id)
 
 
 @shared_task(name="jobs.keep_house")
@@ -154,9 +166,41 @@ def ring_import(import_id: int) -> None:
     _ring("jobs.run_import", import_id)
 
 
+@shared_task(name="jobs.erase_people")
+def erase_people() -> None:
+    """Do the rounds of all erasures that are due; a torn one is done again."""
+    for erasure_id in erasures.due():
+        erasure = erasures.claim(erasure_id)
+        db.session.commit()
+        if erasure is not None:
+            _erase(erasure)
+
+
+def ring_erasures() -> None:
+    """Ask for people to be erased. Never raises, as `ring_import`."""
+    _send("jobs.erase_people", expires=DOORBELL_SECONDS)
+
+
+def _erase(erasure: Erasure) -> None:
+    workspace, email = erasures.whose(erasure), erasure.email or ""
+    for step in erasures.steps(workspace, erasure):
+        step()
+        erasures.keep(erasure)
+        db.session.commit()
+    for path in erasing.rejected_files(workspace, current_app.extensions["stores"].state_path):
+        erasing.forget(path, email)
+    erasures.end_round(erasure)
+    db.session.commit()
+
+
 def ring_filling(group_id: int) -> None:
     """Ask for a group's waiting addresses to be worked off. Never raises, as `ring_import`."""
     _ring("jobs.fill_group", group_id)
+
+
+def ring_suppressions(import_id: int) -> None:
+    """Ask for an import of suppressions to be worked off. Never raises, as `ring_import`."""
+    _ring("jobs.fill_suppressions", import_id)
 
 
 def _ring(task: str, row_id: int) -> None:

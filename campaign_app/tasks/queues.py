@@ -93,6 +93,7 @@ def _settings(redis_url: str) -> dict[str, object]:
             "groups": _every(SWEEP_SECONDS, "jobs.sweep_groups", expires=SWEEP_SECONDS),
             "recipients": _every(SWEEP_SECONDS, "jobs.sweep_recipients", expires=SWEEP_SECONDS),
             "words": _every(WORDS_SECONDS, "jobs.index_words", expires=WORDS_SECONDS),
+            "erasures": _every(SWEEP_SECONDS, "jobs.erase_people", expires=SWEEP_SECONDS),
             "signups": _every(SWEEP_SECONDS, "sending.mail_signups", expires=SWEEP_SECONDS),
             "house": _every(HOUSE_SECONDS, "jobs.keep_house", expires=HOUSE_SECONDS),
         },
