@@ -37,13 +37,12 @@ from campaign_app.services import (
 )
 from campaign_app.services.bulk_orders import Order
 from campaign_app.services.recipient_acts import Deed
+from campaign_app.services.recipient_undo import KEPT
 
 STEP = 2_000
 """Recipients of one step: a quarter of a second."""
 AT_ONCE = 2_000
 """More than this is work for the background."""
-KEPT = timedelta(days=30)
-"""How long an action can be undone."""
 OVERDUE = timedelta(seconds=30)
 """After which nobody seems to be at work: the doorbell was lost, or the worker died."""
 MOST_FAILURES = 5

@@ -6,20 +6,25 @@ What a person, a program or a server has changed since is spared: the later word
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, TextClause, delete, select, text
+from sqlalchemy import CursorResult, TextClause, delete, select, text, tuple_
 
 from campaign_app.extensions import db
+from campaign_app.lib import clock
 from campaign_app.lib.arrays import any_id
 from campaign_app.lib.tenancy import HasId
-from campaign_app.models.recipient_bulk import Action, RecipientChange
+from campaign_app.models.recipient_bulk import Action, BulkAction, RecipientChange
 from campaign_app.models.recipients import ConsentAction, Recipient, RecipientStatus
 from campaign_app.services import consent, recipient_filter, suppressions
 from campaign_app.services.consent import Why
 from campaign_app.services.recipient_acts import ADDED, REMOVED, Deed
 
 STEP = 2_000
+KEPT = timedelta(days=30)
+"""How long an action can be undone."""
+FORGOTTEN_AT_ONCE = 10_000
 
 _COLUMNS = ", ".join(
     f'"{column.name}"' for column in Recipient.__table__.columns if column.computed is None
@@ -157,6 +162,25 @@ def forget(workspace: HasId, email: str) -> None:
             RecipientChange.workspace_id == workspace.id, RecipientChange.email == email
         )
     )
+
+
+def forget_old() -> bool:
+    """Forget what only an undo would need that nobody can ask for any more; False at the end.
+
+    The caller commits, and serves every workspace.
+    """
+    old = select(BulkAction.id).where(BulkAction.created_at < clock.now() - KEPT)
+    key = tuple_(RecipientChange.bulk_id, RecipientChange.recipient_id)
+    some = (
+        select(RecipientChange.bulk_id, RecipientChange.recipient_id)
+        .where(RecipientChange.bulk_id.in_(old))
+        .limit(FORGOTTEN_AT_ONCE)
+    )
+    gone = db.session.execute(
+        delete(RecipientChange).where(key.in_(some)),
+        execution_options={"all_workspaces": True, "synchronize_session": False},
+    )
+    return bool(cast("CursorResult[Any]", gone).rowcount)
 
 
 def _restore(workspace: HasId, deed: Deed, ids: Sequence[int]) -> int:

@@ -147,3 +147,14 @@ def test_each_undo_leaves_a_line_in_everybodys_history(world: World):
     world.undo(bulk)
     [(latest, _), *_] = consent.history(world.workspace, "p0@x.com")
     assert (str(latest.action), latest.reason) == ("subscribed", "A bulk action was undone")
+
+
+def test_what_nobody_can_undo_any_more_is_forgotten(world: World):
+    old, new = world.do(Order(Action.TAG, tag="a")), world.do(Order(Action.TAG, tag="b"))
+    old.created_at -= 2 * recipient_undo.KEPT
+    db.session.commit()
+    while recipient_undo.forget_old():
+        db.session.commit()
+    kept = db.session.execute(text("SELECT DISTINCT bulk_id FROM recipient_changes")).scalars()
+    assert kept.all() == [new.id]
+    assert not recipient_bulk.can_undo(old)
