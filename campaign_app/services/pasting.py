@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -44,29 +44,38 @@ class Pasted:
     problems: Sequence[Problem]
 
 
+@dataclass(frozen=True, slots=True)
+class TakenOut:
+    """What became of a paste to remove: `left` the group, `absent` were not in it."""
+
+    left: int
+    absent: int
+    problems: Sequence[Problem]
+
+
 def paste(workspace: HasId, group: Group, *, text: str, user: User) -> Pasted:
     """Put every address of the text on the list and into the group.
 
     Raises Invalid for an empty text and for one of more than MAX_LINES lines.
     """
-    lines = list(_lines(text))
-    if not lines:
-        raise Invalid("Paste at least one address.", field="addresses")
-    if len(lines) > MAX_LINES:
-        raise Invalid(f"That is more than {MAX_LINES:,} lines: upload a file.", field="addresses")
-    people, problems = _read(lines)
+    people, problems = _read(_few(text))
     new = recipients.ensure(workspace, people, why=Why(f"Added by {user.name}", "page", user))
-    ids = db.session.scalars(
-        select(Recipient.id).where(
-            Recipient.workspace_id == workspace.id, Recipient.email == any_text(people)
-        )
-    ).all()
-    joined = groups.join(workspace, group, ids)
+    joined = groups.join(workspace, group, _ids(workspace, people))
     if joined:
         summary = f"{user.name} added {joined:,} to the group “{group.name}”"
         audit.record(workspace, "group.filled", summary, user=user, subject_id=group.id)
     suppressed = len(suppressions.contains(workspace, people))
     return Pasted(len(new), joined, len(people) - joined, suppressed, problems)
+
+
+def take_out(workspace: HasId, group: Group, *, text: str, user: User) -> TakenOut:
+    """Take every address of the text out of the group; it stays on the list. Raises as `paste`."""
+    people, problems = _read(_few(text))
+    left = groups.leave(workspace, group, _ids(workspace, people))
+    if left:
+        summary = f"{user.name} removed {left:,} from the group “{group.name}”"
+        audit.record(workspace, "group.emptied", summary, user=user, subject_id=group.id)
+    return TakenOut(left, len(people) - left, problems)
 
 
 def as_table(text: str) -> str:
@@ -90,6 +99,23 @@ def _person(text: str) -> tuple[str, str] | None:
     if named := NAMED.fullmatch(text):
         return named[2], named[1].strip()
     return (text, "") if "@" in text and not re.search(r"[\s,;|]", text) else None
+
+
+def _few(text: str) -> list[tuple[int, str]]:
+    lines = list(_lines(text))
+    if not lines:
+        raise Invalid("Paste at least one address.", field="addresses")
+    if len(lines) > MAX_LINES:
+        raise Invalid(f"That is more than {MAX_LINES:,} lines: upload a file.", field="addresses")
+    return lines
+
+
+def _ids(workspace: HasId, emails: Collection[str]) -> Sequence[int]:
+    return db.session.scalars(
+        select(Recipient.id).where(
+            Recipient.workspace_id == workspace.id, Recipient.email == any_text(emails)
+        )
+    ).all()
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:

@@ -139,6 +139,27 @@ def add(group_id: int) -> Response | str | tuple[str, int]:
     return _after_paste(group, form, pasted)
 
 
+@bp.route("/<int:group_id>/remove", methods=["GET", "POST"])
+def remove(group_id: int) -> Response | str | tuple[str, int]:
+    """Remove people by pasting their addresses."""
+    group, form = groups.get(g.workspace, group_id), PasteForm()
+    out = None
+    if form.validate_on_submit():
+        try:
+            text = form.addresses.data or ""
+            out = pasting.take_out(g.workspace, group, text=text, user=g.user)
+            db.session.commit()
+            if not (out.absent or out.problems):
+                flash(f"{out.left:,} removed from the group.", "success")
+                return redirect(url_for("groups.show", group_id=group_id))
+        except Invalid as error:
+            db.session.rollback()
+            forms.blame(form, error)
+            group = groups.get(g.workspace, group_id)
+    html = render_template("groups/remove.html", group=group, form=form, out=out)
+    return (html, 422) if form.errors else html
+
+
 def _index_page(form: GroupForm) -> Response:
     every = groups.standing(g.workspace)
     search = " ".join(request.args.get("q", "").split())[: groups.MAX_NAME]

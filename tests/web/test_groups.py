@@ -104,7 +104,7 @@ def test_an_address_is_suppressed_found_and_let_go(alice: Person, charlie: Perso
     row = suppressions.find(alice.workspace, "ana@x.com")
     assert row is not None
     assert charlie.client.post(f"{page}{row.id}/remove").status_code == 404
-    alice.client.post(f"{page}{row.id}/remove")
+    alice.client.post(f"{page}{row.id}/remove", data={"reason": "Mistake"})
     assert "No address is suppressed" in alice.client.get(page).text
 
 
@@ -113,3 +113,15 @@ def test_a_wrong_suppression_comes_back_with_the_reason(alice: Person):
     answer = alice.client.post(page, data={"email": "ana", "reason": "x"})
     assert (answer.status_code, "has no @" in answer.text) == (422, True)
     assert "Say why" in alice.client.post(page, data={"email": "ana@x.com"}).text
+
+
+def test_addresses_are_removed_by_a_paste_that_says_what_came_of_it(alice: Person, charlie: Person):
+    ana = factories.recipient(alice.workspace, email="ana@x.com")
+    group = factories.group(alice.workspace, members=[ana])
+    form = {"addresses": "Ana <ANA@x.com>\nbor@x.com\nnonsense"}
+    text = alice.client.post(f"/groups/{group.id}/remove", data=form).text
+    assert "1 removed from the group." in text
+    assert "1 of these addresses was not in the group." in text
+    assert "Line 3" in text
+    assert groups.sizes(alice.workspace) == {}
+    assert charlie.client.get(f"/groups/{group.id}/remove").status_code == 404
