@@ -155,15 +155,6 @@ def step(workspace: HasId, deed: Deed) -> tuple[int, int]:
     return restored, len(ids) - restored
 
 
-def forget(workspace: HasId, email: str) -> None:
-    """Erase what is kept of a deleted person: from now on no undo brings them back."""
-    db.session.execute(
-        delete(RecipientChange).where(
-            RecipientChange.workspace_id == workspace.id, RecipientChange.email == email
-        )
-    )
-
-
 def forget_old() -> bool:
     """Forget what only an undo would need that nobody can ask for any more; False at the end.
 

@@ -12,7 +12,7 @@ from campaign_app.extensions import db
 from campaign_app.models.people import User, Workspace
 from campaign_app.models.recipient_bulk import Action, BulkAction, BulkState
 from campaign_app.models.recipients import Group, Recipient
-from campaign_app.services import consent, groups, recipient_bulk, recipient_undo, recipients
+from campaign_app.services import consent, groups, recipient_bulk, recipient_undo
 from campaign_app.services.bulk_orders import Order
 from tests import factories
 
@@ -132,14 +132,6 @@ def test_a_status_that_was_changed_since_is_spared(world: World):
     db.session.expire_all()
     assert world.people[3].status_reason == "Asked again"
     assert bulk.spared == 1
-
-
-def test_an_erased_person_does_not_come_back(world: World):
-    bulk = world.do(Order(Action.DELETE))
-    recipient_undo.forget(world.workspace, "p1@x.com")
-    world.undo(bulk)
-    assert recipients.by_email(world.workspace, "p1@x.com") is None
-    assert bulk.restored == 4
 
 
 def test_each_undo_leaves_a_line_in_everybodys_history(world: World):
