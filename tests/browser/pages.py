@@ -107,7 +107,7 @@ def new_campaign(page: Page, *, name: str, subject: str, group: str) -> None:
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("Sender").select_option("House account")
     page.get_by_label("Subject").fill(subject)
-    page.get_by_label(group).check()
+    page.get_by_role("checkbox", name=group).check()
 
 
 def write(page: Page, *, before: str, field: str, after: str) -> None:

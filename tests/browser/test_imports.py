@@ -73,7 +73,7 @@ def test_all_five_steps_and_back_again(author: Page, file: Path, jobs: Workers, 
     for label, number in {"New": "2", "Updated": "1", "Listed twice": "1", "Rejected": "1"}.items():
         expect(pages.figure(author, label)).to_have_text(number)
     author.get_by_role("link", name="Write them a campaign").click()
-    expect(author.get_by_label("Fair")).to_be_checked()
+    expect(author.get_by_role("checkbox", name="Fair")).to_be_checked()
     assert_it_is_undone(author)
     assert all("422" in one for one in watch.found), watch.found  # the refusal that was asked for
 
