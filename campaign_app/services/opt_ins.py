@@ -57,7 +57,7 @@ def _lift(workspace: HasId, suppression: Suppression, email: str, user: User) ->
     if suppression.email is None or suppression.source not in OWN_WISH:
         why = f" (“{suppression.reason}”)" if suppression.reason else ""
         raise Conflict(f"{email} is on your suppression list{why}. Take it off there first.")
-    suppressions.remove(workspace, suppression.id, user=user)
+    suppressions.remove(workspace, suppression.id, reason="opted in again", user=user)
 
 
 def _refuse_after_complaint(workspace: HasId, email: str) -> None:

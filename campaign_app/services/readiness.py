@@ -22,6 +22,7 @@ from campaign_app.services import (
     contents,
     group_filling,
     merge_fields,
+    segments,
 )
 from campaign_app.services.contents import Content
 
@@ -33,6 +34,7 @@ class Place(StrEnum):
     AUDIENCE = "audience"
     SENDER = "sender"
     SENDERS = "senders"
+    SEGMENTS = "segments"
     IMPORTS = "imports"
     FILLING = "filling"
     """Nothing to mend but to wait."""
@@ -56,7 +58,7 @@ _UNDER_WAY = (ImportState.WAITING, ImportState.RUNNING)
 
 def blockers(workspace: HasId, campaign: Campaign) -> list[Finding]:
     """Everything that must be mended first; empty when the campaign can start."""
-    found = [*_content(campaign), *_sender(workspace, campaign)]
+    found = [*_content(campaign), *_sender(workspace, campaign), *_segments(workspace, campaign)]
     own = [campaign.own_group_id] if campaign.own_group_id else []
     importing = _importing(workspace, own)
     if importing:
@@ -160,6 +162,17 @@ def _sender(workspace: HasId, campaign: Campaign) -> list[Finding]:
         message = f"The sender “{sender.name}” is stopped: {sender.state_reason}".rstrip(" :")
         return [Finding(message, Place.SENDER)]
     return []
+
+
+def _segments(workspace: HasId, campaign: Campaign) -> list[Finding]:
+    """Who is not in a group that is gone would be everybody."""
+    return [
+        Finding(
+            f"The segment “{name}” names a group or a campaign that was deleted: mend its rules.",
+            Place.SEGMENTS,
+        )
+        for name in segments.broken(workspace, audience_choice.of(workspace, campaign))
+    ]
 
 
 def _chosen_sender(workspace: HasId, campaign: Campaign) -> Sender | None:

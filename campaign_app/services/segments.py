@@ -16,6 +16,7 @@ from campaign_app.models.people import User
 from campaign_app.models.recipients import Recipient
 from campaign_app.models.segments import CampaignSegment, Segment
 from campaign_app.services import audit, segment_rules, segment_shapes, segment_words
+from campaign_app.services.audience_choice import Choice
 from campaign_app.services.segment_shapes import Rules
 from campaign_app.services.uniqueness import claimed
 
@@ -44,6 +45,16 @@ def count(workspace: HasId, rules: Rules, *, seconds: float = COUNT_SECONDS) -> 
     meant = segment_rules.compiled(workspace, rules)
     query = select(func.count()).where(Recipient.workspace_id == workspace.id, meant)
     return patience.within(seconds, lambda: db.session.scalar(query) or 0)
+
+
+def broken(workspace: HasId, choice: Choice) -> list[str]:
+    """The names of chosen or excluded segments whose rules name what is no longer there."""
+    if not choice.names_segments:
+        return []
+    ids = {*choice.segment_ids, *choice.exclude_segment_ids}
+    named = [one for one in every(workspace) if one.id in ids]
+    stored = {one.name: segment_shapes.stored(one.rules) for one in named}
+    return [name for name, rules in stored.items() if segment_words.missing(workspace, rules)]
 
 
 def sentences(workspace: HasId, found: Sequence[Segment]) -> Mapping[int, str]:

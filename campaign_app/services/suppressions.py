@@ -27,22 +27,31 @@ BOUNCE = "smtp"
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Some suppressions, by address; `following` is the address to continue after, or empty."""
+    """Some suppressions, newest first; `following` is the id to continue after, or 0."""
 
     items: Sequence[Suppression]
-    following: str
+    following: int
 
 
-def page(workspace: HasId, *, search: str = "", after: str = "", size: int = PAGE_SIZE) -> Listing:
-    """The suppressed addresses that begin with `search`, in alphabetical order."""
-    query = owned_by(workspace, Suppression).order_by(Suppression.email).limit(size + 1)
+def page(
+    workspace: HasId, *, search: str = "", source: str = "", after: int = 0, size: int = PAGE_SIZE
+) -> Listing:
+    """The entries whose address begins with `search` and whose door was `source`."""
+    query = owned_by(workspace, Suppression).order_by(Suppression.id.desc()).limit(size + 1)
     if search.strip():
         query = query.where(Suppression.email.like(starting_with(search.strip().lower())))
+    if source:
+        query = query.where(Suppression.source == source)
     if after:
-        query = query.where(Suppression.email > after)
+        query = query.where(Suppression.id < after)
     rows = db.session.scalars(query).all()
     shown = rows[:size]
-    return Listing(shown, shown[-1].email if len(rows) > size else "")
+    return Listing(shown, shown[-1].id if len(rows) > size else 0)
+
+
+def get(workspace: HasId, suppression_id: int) -> Suppression:
+    """The workspace's own entry. Raises NotFound."""
+    return get_owned(workspace, Suppression, suppression_id)
 
 
 def contains(workspace: HasId, emails: Collection[str]) -> set[str]:
@@ -117,13 +126,19 @@ def put(workspace: HasId, emails: Collection[str], *, reason: str, source: str) 
     return len(added.all())
 
 
-def remove(workspace: HasId, suppression_id: int, *, user: User) -> str:
-    """Let an address be mailed again and give it. Raises NotFound."""
-    suppression = get_owned(workspace, Suppression, suppression_id)
+def remove(workspace: HasId, suppression_id: int, *, reason: str, user: User) -> str:
+    """Let an address be mailed again and give it, or what is shown of an erased person.
+
+    Raises NotFound, or Invalid without a reason.
+    """
+    suppression = get(workspace, suppression_id)
+    if not reason.strip():
+        raise Invalid("Say why it may be mailed again: colleagues will ask.", field="reason")
+    shown = suppression.email or "An erased person"
     db.session.delete(suppression)
-    summary = f"{user.name} removed {suppression.email} from the suppression list"
+    summary = f"{user.name} removed {shown} from the suppression list: {reason.strip()[:300]}"
     audit.record(workspace, "suppression.removed", summary, user=user)
-    return suppression.email
+    return shown
 
 
 def lift_bounces(workspace: HasId, emails: Collection[str]) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from campaign_app.lib.errors import Invalid, NotFound
+from campaign_app.models.recipients import Suppression
 from campaign_app.services import suppressions
+from tests import factories
 from tests.people import Person
 
 
@@ -39,12 +41,31 @@ def test_the_first_reason_stays(alice: Person):
     assert (kept.reason, kept.source) == ("550", "smtp")
 
 
-def test_the_list_is_alphabetical_and_goes_on(alice: Person):
-    put(alice, "c@x.com", "a@x.com", "b@x.com")
+def test_the_list_begins_with_the_newest_and_goes_on(alice: Person):
+    for email in ("c@x.com", "a@x.com", "b@x.com"):
+        put(alice, email)
     first = suppressions.page(alice.workspace, size=2)
-    assert [row.email for row in first.items] == ["a@x.com", "b@x.com"]
+    assert [row.email for row in first.items] == ["b@x.com", "a@x.com"]
     rest = suppressions.page(alice.workspace, after=first.following, size=2)
-    assert ([row.email for row in rest.items], rest.following) == (["c@x.com"], "")
+    assert ([row.email for row in rest.items], rest.following) == (["c@x.com"], 0)
+
+
+def test_the_list_by_cause(alice: Person):
+    put(alice, "a@x.com")
+    suppressions.put(alice.workspace, ["b@x.com"], reason="x", source="page")
+    found = suppressions.page(alice.workspace, source="page")
+    assert [row.email for row in found.items] == ["b@x.com"]
+
+
+def test_an_erased_person_is_found_by_the_hash_alone(alice: Person):
+    hashed = suppressions.hash_of("ana@example.com")
+    row = Suppression(workspace_id=alice.workspace.id, email=None, email_hash=hashed)
+    factories.save(row)
+    emails = ["ana@example.com", "eva@example.com"]
+    assert suppressions.contains(alice.workspace, emails) == {"ana@example.com"}
+    assert suppressions.put(alice.workspace, emails, reason="x", source="page") == 1
+    assert suppressions.find(alice.workspace, "ana@example.com") == row
+    assert [one.email for one in suppressions.page(alice.workspace).items][1:] == [None]
 
 
 def test_searching_takes_wildcards_literally(alice: Person):
@@ -57,7 +78,9 @@ def test_removing_lets_an_address_be_mailed_again(alice: Person):
     put(alice, "ana@example.com")
     row = suppressions.find(alice.workspace, "ana@example.com")
     assert row is not None
-    suppressions.remove(alice.workspace, row.id, user=alice.user)
+    with pytest.raises(Invalid, match="Say why"):
+        suppressions.remove(alice.workspace, row.id, reason=" ", user=alice.user)
+    suppressions.remove(alice.workspace, row.id, reason="A mistake", user=alice.user)
     assert suppressions.contains(alice.workspace, ["ana@example.com"]) == set()
 
 
@@ -68,4 +91,4 @@ def test_a_neighbours_suppressions_are_invisible(alice: Person, charlie: Person)
     assert suppressions.contains(charlie.workspace, ["ana@example.com"]) == set()
     assert not suppressions.page(charlie.workspace).items
     with pytest.raises(NotFound):
-        suppressions.remove(charlie.workspace, row.id, user=charlie.user)
+        suppressions.remove(charlie.workspace, row.id, reason="x", user=charlie.user)
