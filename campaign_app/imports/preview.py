@@ -82,6 +82,16 @@ def preview(path: Path, dialect: Dialect, *, former: Sequence[dict[str, Any]] = 
     )
 
 
+def settled(path: Path, dialect: Dialect) -> Dialect:
+    """The dialect that was found by a text's head alone, now that the whole file is here.
+
+    The first accent may stand in the last row: what is not UTF-8 after all has a code page.
+    """
+    if dialect.kind is Kind.EXCEL or dialect.encoding != "utf-8":
+        return dialect
+    return replace(dialect, encoding=encodings.encoding_of(path))
+
+
 def _detect_sheet(path: Path) -> Dialect:
     """The first sheet with an address in it, or the first one. Each look parses a whole sheet."""
     found: list[Dialect] = []

@@ -1,0 +1,63 @@
+"""Lists in a bucket: looked into by their first rows, imported whole, and removed."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from campaign_app.extensions import db
+from campaign_app.imports import run, uploads
+from campaign_app.lib.stores import Stores, open_at
+from campaign_app.lib.tickets import TicketOffice
+from campaign_app.models.imports import Import, ImportState
+from campaign_app.models.people import Workspace
+from campaign_app.models.recipients import Recipient
+from campaign_app.services.uploads import Source
+from tests import factories
+from tests.s3_server import S3Server, s3_server
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with s3_server(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def stores(s3: S3Server, tmp_path: Path) -> Stores:
+    return open_at(tmp_path, TicketOffice("tests only"), s3.bucket)
+
+
+def imported(workspace: Workspace, stores: Stores, data: bytes) -> Import:
+    """The import of this list for a campaign, when the worker is through."""
+    user, campaign = factories.user(), factories.campaign(workspace)
+    source = Source("people.csv", campaign_id=campaign.id)
+    row = uploads.take_in(workspace, stores, io.BytesIO(data), source, user=user)
+    assert row.storage_key.startswith("s3:")
+    run.run(row.id, stores=stores)
+    db.session.expire_all()
+    return row
+
+
+def test_a_list_in_a_bucket_is_imported_and_removed(
+    workspace: Workspace, stores: Stores, s3: S3Server, tmp_path: Path
+):
+    row = imported(workspace, stores, b"email,name\nana@example.com,Ana\nbad,\n")
+    assert (row.state, row.rows, row.new, row.invalid) == (ImportState.DONE, 2, 1, 1)
+    assert s3.objects() == []
+    assert not list((tmp_path / "uploads").rglob("*[0-9a-f]" * 8))
+
+
+def test_an_accent_far_behind_the_first_rows_is_read_as_it_was_written(
+    workspace: Workspace, stores: Stores, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(uploads, "HEAD_BYTES", 500)
+    lines = b"".join(b"person%d@example.com,Utrecht\n" % n for n in range(20))
+    last = b"ana@example.com,Ren\xe9e M\xfcller\n"
+    row = imported(workspace, stores, b"email,name\n" + lines + last)
+    assert row.state == ImportState.DONE
+    people = db.session.query(Recipient).filter_by(workspace_id=workspace.id)
+    assert "Renée Müller" in {person.name for person in people}
