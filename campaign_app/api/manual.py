@@ -112,6 +112,7 @@ def _entry(
     body = _schema(asked, known)
     status, good = next(iter(operation["responses"].items()))
     answer = _schema(good.get("content", {}), known)
+    body_fields = _fields(body, known)
     return Entry(
         id=operation["operationId"],
         method=method.upper(),
@@ -119,8 +120,8 @@ def _entry(
         summary=operation["summary"],
         about=marked(operation["description"]),
         parameters=[_parameter(one) for one in operation["parameters"] if one["in"] != "path"],
-        body=_fields(body, known),
-        answer=_fields(answer, known),
+        body=body_fields,
+        answer=_without(_fields(answer, known), body_fields),
         status=f"{status} {good['description']}",
         problems=[
             f"{code} {one['description']}"
@@ -135,6 +136,12 @@ def _entry(
         ),
         example=_shown(_example(answer, known)),
     )
+
+
+def _without(fields: list[Field], told: list[Field]) -> list[Field]:
+    """The fields without those of inner objects that the body has told of."""
+    known = {one.name for one in told if "[]." in one.name}
+    return [one for one in fields if one.name not in known]
 
 
 def _schema(content: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
@@ -165,11 +172,16 @@ def _fields(schema: dict[str, Any], known: dict[str, Any], *, within: str = "") 
 
 def _inner(schema: dict[str, Any], known: dict[str, Any], name: str) -> list[Field]:
     """The fields of an object, or of the objects in a list, that stand in a field."""
+    if "[]." in name:
+        return []  # one level deep: a page, no tree
     schema = examples.resolved(schema, known)
     if "properties" in schema:
         return _fields(schema, known, within=f"{name}.")
     entry = examples.resolved(schema.get("items", {}), known)
-    return _fields(entry, known, within=f"{name}[].") if "properties" in entry else []
+    if "oneOf" in entry:  # of several shapes: what can be in any of them
+        shapes = [examples.resolved(one, known)["properties"] for one in entry["oneOf"]]
+        entry = {"properties": {key: part for one in shapes for key, part in one.items()}}
+    return _fields(entry, known, within=f"{name}[].")
 
 
 def _described(schema: dict[str, Any], known: dict[str, Any]) -> str:
@@ -210,7 +222,10 @@ def _type(schema: dict[str, Any], known: dict[str, Any]) -> str:
     if schema.get("type") == "array":
         inner = examples.resolved(schema["items"], known)
         return "list of objects" if "properties" in inner else f"list of {_plural(inner)}"
-    return FORMATS.get(schema.get("format", "")) or schema.get("type", "object")
+    kind = schema.get("type", "object")
+    if isinstance(kind, list):
+        return " or ".join(kind)
+    return FORMATS.get(schema.get("format", "")) or str(kind)
 
 
 def _plural(schema: dict[str, Any]) -> str:

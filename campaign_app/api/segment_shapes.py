@@ -16,14 +16,15 @@ from campaign_app.services.segment_shapes import MAX_DAYS, MAX_RULES, TESTS
 from campaign_app.services.segments import COUNT_SECONDS, MAX_NAME
 
 FIELDS = [*TESTS]
-ASKED = "; ".join(f"`{field}`: {', '.join(tests)}" for field, tests in TESTS.items())
 ABOUT = (
-    "Each asks one thing: `{field, test, value}`, and of an `attribute` its `name`, too. One in"
-    " the place of several, `{match, rules}`, holds when all or any of its own do."
-    f" {MAX_RULES} at most. What can be asked: {ASKED}. The value is a text; for a group or a"
-    " campaign its id; for `joined` and `changed` a day (`2026-05-01`), or with `within` and"
-    f" `not_within` a number of days, 1 to {MAX_DAYS:,}, as for `activity`; for `known` and"
-    " `unknown` none."
+    "Each asks one thing, or is made of several of which all or any must hold, `{match, rules}`."
+    f" {MAX_RULES} at most, counting those within."
+)
+ASKED = "; ".join(f"of `{field}`: {', '.join(tests)}" for field, tests in TESTS.items())
+COMPARED = (
+    "A text or a number; of a group or a campaign its id; of `joined` and `changed` a day"
+    f" (`2026-05-01`), or for `within` and `not_within` a number of days, 1 to {MAX_DAYS:,}, as of"
+    " `activity`. For `known` and `unknown` nothing."
 )
 EXAMPLE = [
     {"field": "attribute", "name": "plan", "test": "is", "value": "pro"},
@@ -55,16 +56,18 @@ class SegmentRule(Body):
     """One question about a recipient."""
 
     field: Asked
-    test: Text
-    name: Text = Field("", max_length=MAX_KEY, description="Of an attribute.")
-    value: Value = None
+    test: Text = Field(description=f"What is asked: {ASKED}.")
+    name: Text = Field("", max_length=MAX_KEY, description="The attribute’s, of an attribute.")
+    value: Value = Field(None, description=COMPARED)
 
 
 class SegmentRules(Body):
     """Rules of which all or any must hold."""
 
-    match: Literal["all", "any"] = "any"
-    rules: list[SegmentRule] = Field(min_length=1, max_length=MAX_RULES)
+    match: Literal["all", "any"] = Field("any", description="Of several.")
+    rules: list[SegmentRule] = Field(
+        min_length=1, max_length=MAX_RULES, description="Several; none of them is several again."
+    )
 
 
 def _kind(value: object) -> str:

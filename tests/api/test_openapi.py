@@ -80,7 +80,10 @@ def told(operation: str, field: str) -> str:
         ("recipients_create", "attributes", "object"),
         ("recipients_create", "tags", "list of strings"),
         ("recipients_bulk", "recipients", "list of objects, 1 to 1,000 entries"),
+        ("recipients_bulk", "recipients[].email", "e-mail address"),
         ("groups_change_members", "recipient_emails", "list of e-mail addresses"),
+        ("segments_create", "rules[].value", "string or number or null"),
+        ("segments_create", "rules[].match", "one of all, any, default any"),
     ],
 )
 def test_the_page_tells_each_fields_range_and_default(operation: str, field: str, rule: str):
