@@ -120,8 +120,8 @@ def _entry(
         summary=operation["summary"],
         about=marked(operation["description"]),
         parameters=[_parameter(one) for one in operation["parameters"] if one["in"] != "path"],
-        body=body_fields,
-        answer=_without(_fields(answer, known), body_fields),
+        body=taken,
+        answer=_without(_fields(answer, known), taken),
         status=f"{status} {good['description']}",
         problems=[
             f"{code} {one['description']}"
