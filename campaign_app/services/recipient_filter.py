@@ -77,6 +77,22 @@ def matching(workspace: HasId, chosen: Filter) -> Select[int]:
     return query.where(Recipient.id.in_(select(every.c.id)))
 
 
+def above(query: Select[int], chosen: Filter, row_id: int) -> Select[int]:
+    """Those of the `matching` whose id is larger.
+
+    The planner does not see by itself that a group's index can begin there as well, and would read
+    a million members to skip them.
+    """
+    query = query.where(Recipient.id > row_id)
+    return query.where(GroupMember.recipient_id > row_id) if chosen.group_id else query
+
+
+def below(query: Select[int], chosen: Filter, row_id: int) -> Select[int]:
+    """Those of the `matching` whose id is smaller; as `above`."""
+    query = query.where(Recipient.id < row_id)
+    return query.where(GroupMember.recipient_id < row_id) if chosen.group_id else query
+
+
 def found(workspace: HasId, chosen: Filter) -> Sequence[int]:
     """The ids that a search shows, newest first: SEARCH_UP_TO and one of each kind at most.
 

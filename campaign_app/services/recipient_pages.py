@@ -85,11 +85,11 @@ def _ids(workspace: HasId, chosen: Filter, place: Place, limit: int) -> tuple[Se
 def _walk(workspace: HasId, chosen: Filter, place: Place, limit: int) -> Sequence[int]:
     query = recipient_filter.matching(workspace, chosen).limit(limit)
     if place.before:
-        query = query.where(Recipient.id > place.before).order_by(Recipient.id)
+        query = recipient_filter.above(query, chosen, place.before).order_by(Recipient.id)
     else:
         query = query.order_by(Recipient.id.desc())
         if place.after:
-            query = query.where(Recipient.id < place.after)
+            query = recipient_filter.below(query, chosen, place.after)
     return db.session.scalars(query).all()
 
 

@@ -20,7 +20,7 @@ def after(
     workspace: HasId, chosen: Filter, *, place: int = 0, size: int = 100, email: str = ""
 ) -> Sequence[Recipient]:
     """Those who match after a recipient's id; `email` is a whole, normalised address."""
-    ids = _from(recipient_filter.matching(workspace, chosen), place, size)
+    ids = _from(workspace, chosen, place, size)
     return _rows(workspace, ids.where(Recipient.email == email) if email else ids)
 
 
@@ -28,13 +28,14 @@ def active(
     workspace: HasId, chosen: Filter, *, place: int = 0, size: int = 100
 ) -> Sequence[Recipient]:
     """Those of them whom a campaign would reach: subscribed, and not suppressed."""
-    ids = _from(recipient_filter.matching(workspace, chosen), place, size)
+    ids = _from(workspace, chosen, place, size)
     reached = (Recipient.status == RecipientStatus.SUBSCRIBED, ~_is_suppressed(workspace))
     return _rows(workspace, ids.where(*reached))
 
 
-def _from(matching: Select[int], place: int, size: int) -> Select[int]:
-    return matching.where(Recipient.id > place).order_by(Recipient.id).limit(size)
+def _from(workspace: HasId, chosen: Filter, place: int, size: int) -> Select[int]:
+    matching = recipient_filter.matching(workspace, chosen)
+    return recipient_filter.above(matching, chosen, place).order_by(Recipient.id).limit(size)
 
 
 def _rows(workspace: HasId, ids: Select[int]) -> Sequence[Recipient]:
