@@ -111,8 +111,7 @@ def _entry(
     asked = operation.get("requestBody", {}).get("content", {})
     body = _schema(asked, known)
     status, good = next(iter(operation["responses"].items()))
-    answer = _schema(good.get("content", {}), known)
-    body_fields = _fields(body, known)
+    answer, taken = _schema(good.get("content", {}), known), _fields(body, known)
     return Entry(
         id=operation["operationId"],
         method=method.upper(),
