@@ -17,7 +17,7 @@ from campaign_app.imports import preview
 from campaign_app.imports.dialects import Dialect
 from campaign_app.imports.mapping import Column, Target
 from campaign_app.lib.errors import Invalid
-from campaign_app.lib.storage import Gone, Part
+from campaign_app.lib.storage import Part
 from campaign_app.lib.stores import Stores
 from campaign_app.lib.tenancy import HasId
 from campaign_app.models.imports import Import
@@ -107,12 +107,12 @@ def complete(
         upload.assembled = True
     dialect, columns = look(workspace, stores, plan.key, wishes=wishes)
     held = rows.hold(workspace, upload)
-    if held.state == UploadState.COMPLETE and held.import_id:
-        return imports.get(workspace, held.import_id)
-    if held.state != UploadState.OPEN:
-        raise Gone
-    made = add_import(workspace, rows.source_of(held), dialect, columns, user=user)
-    held.state, held.import_id = UploadState.COMPLETE, made.id
+    if held.import_id is None:
+        rows.open_until(held)  # nobody has aborted it meanwhile
+        source = rows.source_of(held)
+        held.import_id = add_import(workspace, source, dialect, columns, user=user).id
+        held.state = UploadState.COMPLETE
+    made = imports.get(workspace, held.import_id)
     db.session.commit()
     return made
 

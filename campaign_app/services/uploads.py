@@ -103,7 +103,10 @@ def get(workspace: HasId, upload_id: int, *, campaign: Campaign | None = None) -
 
 
 def hold(workspace: HasId, row: Upload) -> Upload:
-    """Hold its row until the commit: it becomes one import, or is aborted, once."""
+    """Hold its row until the commit: it becomes one import, or is aborted, once.
+
+    Raises NotFound.
+    """
     query = owned_by(workspace, Upload).where(Upload.id == row.id)
     held = db.session.scalars(
         query.with_for_update().execution_options(populate_existing=True)

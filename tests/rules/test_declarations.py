@@ -19,7 +19,7 @@ def test_the_workers_serve_exactly_the_declared_queues():
 
 
 def test_the_example_names_every_setting_and_no_other():
-    example = set(re.findall(r"^([A-Z_]+)=", EXAMPLE, re.MULTILINE))
+    example = set(re.findall(r"^([A-Z0-9_]+)=", EXAMPLE, re.MULTILINE))
     settings = {field.name.upper() for field in fields(Config)}
     processes = set(re.findall(r"\$\{([A-Z_]+)", PROCFILE))
     assert settings <= example, f"Describe them in .env.example: {settings - example}"
