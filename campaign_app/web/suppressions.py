@@ -127,7 +127,9 @@ def _outcome(row: SuppressionImport) -> str:
         return f"{row.lines:,} lines are being added in the background."
     parts = [f"{row.added:,} added"]
     parts += [f"{row.already:,} already there"] if row.already else []
-    parts += [f"{row.invalid:,} no addresses"] if row.invalid else []
+    if row.invalid:
+        lines = "line is no address" if row.invalid == 1 else "lines are no addresses"
+        parts.append(f"{row.invalid:,} {lines}")
     return f"{row.name}: {', '.join(parts)}."
 
 

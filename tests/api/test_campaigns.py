@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from campaign_app.lib import clock
+from campaign_app.services import segments
 from tests import factories
 from tests.api.program import Program, wrong
 
@@ -35,6 +36,22 @@ def test_a_campaign_is_made_and_found_where_the_answer_says(program: Program):
     assert made == answer.get_json()
     assert {name: made[name] for name in body} == body
     assert (made["status"], made["scheduled_at"]) == ("draft", None)
+
+
+def test_segments_and_exclusions_are_kept_until_they_are_changed(program: Program):
+    everybody = factories.crowd(program.workspace, 3)
+    rule = {"field": "email", "test": "is", "value": "p0@example.com"}
+    whom = {"name": "One", "rules": {"rules": [rule]}, "user": program.user}
+    segment = segments.create(program.workspace, **whom)
+    whose = {"group_ids": [everybody.id], "exclude_segment_ids": [segment.id]}
+    made = make(program, **whose, one_per_mailbox=False)
+    path = f"/campaigns/{made['id']}"
+    state = program.get(f"{path}/status").get_json()
+    assert (state["total"], state["left_out"]["excluded"]) == (2, 1)
+    change = {"exclude_segment_ids": None, "segment_ids": [segment.id]}
+    after = program.patch(path, change).get_json()
+    assert (after["group_ids"], after["segment_ids"]) == ([everybody.id], [segment.id])
+    assert (after["exclude_segment_ids"], after["one_per_mailbox"]) == ([], False)
 
 
 def test_null_is_as_good_as_left_out(program: Program):

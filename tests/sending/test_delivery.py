@@ -10,6 +10,7 @@ from flask import Flask
 from campaign_app.extensions import db
 from campaign_app.lib import metrics
 from campaign_app.models.recipients import Suppression
+from campaign_app.services import suppressions
 from tests import factories
 from tests.sending.engine import start
 from tests.smtp_sink import Fault, SmtpSink
@@ -131,6 +132,17 @@ def test_the_audience_is_counted_and_frozen_at_the_start(live_app: Flask, tmp_pa
     assert (campaign.total, campaign.left_out_duplicate) == (4, 1)
     assert (campaign.left_out_unsubscribed, campaign.left_out_suppressed) == (1, 1)
     assert len(sink.accepted) == 4
+
+
+def test_an_erased_person_is_skipped_by_the_hash_that_is_left(live_app: Flask, tmp_path: Path):
+    with SmtpSink() as sink:
+        engine = start(sink, tmp_path)
+        engine.plan()
+        hashed = suppressions.hash_of("p1@example.com")
+        whose = {"workspace_id": engine.workspace.id, "email_hash": hashed}
+        factories.save(Suppression(**whose, email=None))
+        engine.run()
+    assert engine.statuses() == {"sent": 2, "skipped": 1}
 
 
 def test_planning_twice_makes_no_message_twice(live_app: Flask, tmp_path: Path):

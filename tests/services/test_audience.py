@@ -8,10 +8,11 @@ from flask import Flask
 from campaign_app.extensions import db
 from campaign_app.lib.errors import Invalid
 from campaign_app.models.campaigns import Campaign, CampaignStatus
+from campaign_app.models.messages import Message
 from campaign_app.models.people import Workspace
 from campaign_app.models.recipients import ConsentEvent, Recipient, RecipientStatus, Suppression
 from campaign_app.sending.plan import plan
-from campaign_app.services import audience, audience_choice
+from campaign_app.services import audience, audience_choice, segments
 from campaign_app.services.audience_choice import Choice
 from tests import factories
 from tests.people import Person
@@ -103,3 +104,23 @@ def test_a_strangers_suppressions_and_namesakes_do_not_count(alice: Person, char
     campaign = factories.campaign(alice.workspace, groups=[group])
     assert audience.preview(alice.workspace, campaign) == audience.Audience(selected=1)
     assert addresses(alice, campaign) == ["ana@example.com"]
+
+
+def test_planning_freezes_segments_and_exclusions(live_app: Flask):
+    place = factories.membership().workspace
+    cities = ("Ljubljana", "Ljubljana", "Ljubljana", "Paris")
+    people = [factories.recipient(place, attributes={"city": city}) for city in cities]
+    press = factories.group(place, members=people[:1])
+    rule = {"field": "attribute", "name": "city", "test": "is", "value": "Ljubljana"}
+    whom = {"name": "Locals", "rules": {"rules": [rule]}, "user": factories.user()}
+    choice = Choice(segment_ids=[segments.create(place, **whom).id], exclude_group_ids=[press.id])
+    campaign = factories.campaign(place, sender_id=factories.sender(place).id, status="sending")
+    audience_choice.save(place, campaign, choice)
+    db.session.commit()
+    assert plan(campaign.id) == 2
+    db.session.refresh(campaign)
+    assert (campaign.total, campaign.left_out_excluded) == (2, 1)
+    people[3].attributes = {"city": "Ljubljana"}
+    db.session.commit()
+    sent = db.session.query(Message.address).filter_by(workspace_id=place.id).all()
+    assert sorted(row.address for row in sent) == sorted(one.email for one in people[1:3])

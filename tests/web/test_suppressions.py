@@ -18,7 +18,7 @@ def bring(person: Person, text: str, **values: object) -> str:
 
 def test_a_short_file_is_done_at_once(alice: Person):
     page = bring(alice, "email,reason\nana@x.com,550 gone\nbob@x.com,\nnobody,\n")
-    assert "old.csv: 2 added, 1 no addresses." in page
+    assert "old.csv: 2 added, 1 line is no address." in page
     assert "550 gone" in page
     assert "Old provider" in page
     assert "“nobody” has no @" in page
