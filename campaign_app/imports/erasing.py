@@ -10,14 +10,16 @@ from sqlalchemy import select
 
 from campaign_app.extensions import db
 from campaign_app.lib.tenancy import HasId
-from campaign_app.models.imports import Import
+from campaign_app.models.imports import Import, ImportState
 
 
 def rejected_files(workspace: HasId, state_path: Path) -> list[Path]:
-    """The files of the workspace's rejected rows, as far as they are there."""
+    """The files of the workspace's rejected rows, but for those that an import is writing."""
     keys = db.session.scalars(
         select(Import.rejected_key).where(
-            Import.workspace_id == workspace.id, Import.rejected_key != ""
+            Import.workspace_id == workspace.id,
+            Import.rejected_key != "",
+            Import.state.not_in((ImportState.CHECKING, ImportState.WAITING, ImportState.RUNNING)),
         )
     )
     paths = (state_path / key for key in keys)

@@ -24,6 +24,8 @@ TRAP = "website"
 """A field that people do not see: whoever fills it in is a program."""
 FROM_ONE_PLACE = "30 per hour"
 FOR_ONE_ADDRESS = "5 per hour"
+BY_ONE_FORM = "1000 per hour"
+"""However many machines ask: more would cost the sender its good name."""
 SPENT = "Those were many sign-ups in a short time. Please try again in an hour."
 
 
@@ -40,6 +42,11 @@ def ask(token: str) -> str:
 
 @bp.post("/<token>")
 @limiter.limit(FROM_ONE_PLACE, error_message=SPENT)
+@limiter.limit(
+    BY_ONE_FORM,
+    key_func=lambda: str((request.view_args or {}).get("token")),
+    error_message=SPENT,
+)
 @limiter.limit(FOR_ONE_ADDRESS, key_func=_address_key, error_message=SPENT)
 def take(token: str) -> str | tuple[str, int]:
     """Take a sign-up down, and ask by mail whether it is meant."""

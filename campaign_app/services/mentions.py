@@ -76,7 +76,7 @@ def scrubbings(workspace: HasId, email: str, *, instead: str) -> Iterator[Update
         )
 
 
-def names(column: ColumnElement[Any], email: str) -> ColumnElement[bool]:
+def names(column: SQLColumnExpression[Any], email: str) -> ColumnElement[bool]:
     """Whether the words of a column name the address; longer ones that hold it do not count."""
     words = cast(column, Text)
     # The first condition is far cheaper than the pattern.
