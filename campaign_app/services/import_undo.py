@@ -12,6 +12,7 @@ from campaign_app.models.imports import Import
 
 # The same conditions as in imports/undoing.py, for all batches at once and without a change. Who
 # was changed by two batches counts once: where what would be brought back is older than the import.
+# `coalesce` around IN has its answers hashed; a join would compare everybody with every batch.
 _FORESEEN = text(
     """
     WITH batches AS MATERIALIZED (
@@ -24,24 +25,27 @@ _FORESEEN = text(
     ), changed AS (
       SELECT c.id FROM batches b, started, unnest(b.changed, b.updated) AS c (id, updated_at)
       WHERE c.updated_at < started.at
+    ), planned AS MATERIALIZED (
+      SELECT c.id FROM campaigns c, started
+      WHERE c.workspace_id = :workspace_id AND c.started_at IS NOT NULL
+        AND coalesce(c.planned_at, 'infinity') >= started.at
     ), removed AS (
       SELECT count(*) AS number FROM made m JOIN recipients r ON r.id = m.id
       WHERE r.workspace_id = :workspace_id AND r.status = 'subscribed'
-        AND r.updated_at IN (SELECT created_at FROM batches)
+        AND coalesce(r.updated_at IN (SELECT created_at FROM batches), false)
         AND NOT EXISTS (
           SELECT FROM group_members g
           WHERE g.workspace_id = :workspace_id AND g.recipient_id = r.id
             AND g.created_at NOT IN (SELECT created_at FROM batches)
         )
         AND NOT EXISTS (
-          SELECT FROM campaigns c JOIN messages x ON x.campaign_id = c.id AND x.recipient_id = r.id
-          WHERE c.workspace_id = :workspace_id AND x.workspace_id = :workspace_id
-            AND c.started_at IS NOT NULL
-            AND coalesce(c.planned_at, 'infinity') >= (SELECT at FROM started)
+          SELECT FROM planned p JOIN messages x ON x.campaign_id = p.id AND x.recipient_id = r.id
+          WHERE x.workspace_id = :workspace_id
         )
     ), restored AS (
       SELECT count(*) AS number FROM changed c JOIN recipients r ON r.id = c.id
-      WHERE r.workspace_id = :workspace_id AND r.updated_at IN (SELECT created_at FROM batches)
+      WHERE r.workspace_id = :workspace_id
+        AND coalesce(r.updated_at IN (SELECT created_at FROM batches), false)
     )
     SELECT removed.number AS removed, restored.number AS restored,
            (SELECT count(*) FROM made) + (SELECT count(*) FROM changed)
