@@ -72,8 +72,8 @@ def matching(workspace: HasId, chosen: Filter) -> Select[int]:
     query = _listed(workspace, chosen)
     if not chosen.search:
         return query
-    halves = [half.subquery() for half in _halves(workspace, chosen)]
-    every = union(*(select(half.c.id) for half in halves)).subquery()
+    parts = [half.subquery() for half in halves(workspace, chosen)]
+    every = union(*(select(part.c.id) for part in parts)).subquery()
     return query.where(Recipient.id.in_(select(every.c.id)))
 
 
@@ -101,7 +101,7 @@ def found(workspace: HasId, chosen: Filter) -> Sequence[int]:
     orders = (Recipient.email, IN_NAME_ORDER, Recipient.id.desc())
     kinds = [
         half.order_by(order).limit(SEARCH_UP_TO + 1).subquery()
-        for half, order in zip(_halves(workspace, chosen), orders, strict=False)
+        for half, order in zip(halves(workspace, chosen), orders, strict=False)
     ]
     every = union(*(select(kind.c.id) for kind in kinds)).subquery()
     return db.session.scalars(select(every.c.id).order_by(every.c.id.desc())).all()
@@ -172,7 +172,7 @@ def _in_segment(workspace: HasId, segment_id: int) -> ColumnElement[bool]:
     return segments.condition(workspace, segments.get(workspace, segment_id))
 
 
-def _halves(workspace: HasId, chosen: Filter) -> list[Select[int]]:
+def halves(workspace: HasId, chosen: Filter) -> list[Select[int]]:
     """Those whose address begins with the search, whose name does, and who have its words."""
     pattern = starting_with(chosen.search)
     by_prefix = [
