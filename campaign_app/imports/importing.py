@@ -1,7 +1,7 @@
 """The import itself: batch by batch, each one transaction, its progress a part of it.
 
-A worker that takes over after a crash therefore reads the file again from its start, only
-remembering whom it meets, until it stands where the last commit was.
+A worker that takes over after a crash therefore reads the file again from its start, cut into the
+same batches, only remembering whom it meets, until it stands where the last commit was.
 """
 
 from __future__ import annotations

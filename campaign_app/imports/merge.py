@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import psycopg2
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
@@ -190,8 +191,12 @@ class Merger:
             return
         data = "".join(lines).replace("\\", "\\\\").encode()
         cursor = self._connection.connection.cursor()
-        cursor.copy_expert(statement, io.BytesIO(data), _COPY_BYTES)
-        cursor.close()
+        try:
+            cursor.copy_expert(statement, io.BytesIO(data), _COPY_BYTES)
+        except psycopg2.Error as error:  # the driver's own, past SQLAlchemy: one of SQLAlchemy's
+            raise DBAPIError.instance(statement, None, error, psycopg2.Error) from error
+        finally:
+            cursor.close()
 
 
 def take_turn(connection: Connection, workspace_id: int) -> None:
