@@ -83,16 +83,12 @@ def deliveries(workspace: HasId, campaign: Campaign) -> Iterator[Delivery]:
 
 def recipients(workspace: HasId, chosen: Filter) -> Export:
     """Everybody who matches, with a column for each of their attributes."""
-    return _people(workspace, recipient_filter.matching(workspace, chosen))
+    return _people(workspace, chosen)
 
 
 def segment(workspace: HasId, segment_id: int) -> Export:
     """Who belongs to a segment now. Raises NotFound."""
-    row = segments.get(workspace, segment_id)
-    who = select(Recipient.id).where(
-        Recipient.workspace_id == workspace.id, segments.condition(workspace, row)
-    )
-    return _people(workspace, who)
+    return _people(workspace, Filter(segment_id=segments.get(workspace, segment_id).id))
 
 
 def suppressions(workspace: HasId) -> Export:
@@ -137,12 +133,14 @@ def _consent_row(event: ConsentEvent, user: str | None) -> Sequence[object]:
     )
 
 
-def _people(workspace: HasId, who: Select[int]) -> Export:
+def _people(workspace: HasId, chosen: Filter) -> Export:
+    who = recipient_filter.matching(workspace, chosen)
     keys = _attribute_keys(workspace, who)
     heads = [f"attribute {key}" if key in PERSON else key for key in keys]
 
     def page(after: int) -> Sequence[Recipient]:
-        ids = who.where(Recipient.id > after).order_by(Recipient.id).limit(ROWS_AT_ONCE)
+        rest = recipient_filter.above(who, chosen, after)
+        ids = rest.order_by(Recipient.id).limit(ROWS_AT_ONCE)
         query = owned_by(workspace, Recipient).where(Recipient.id.in_(db.session.scalars(ids)))
         return db.session.scalars(query.order_by(Recipient.id)).all()
 
