@@ -14,6 +14,7 @@ from sqlalchemy import (
     ARRAY,
     Column,
     ColumnElement,
+    SQLColumnExpression,
     Table,
     Text,
     and_,
