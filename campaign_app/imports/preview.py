@@ -60,17 +60,13 @@ def preview(path: Path, dialect: Dialect, *, former: Sequence[dict[str, Any]] = 
         head = rows.head(limits.PREVIEW_ROWS + dialect.header_row)
     header = head[dialect.header_row - 1] if 0 < dialect.header_row <= len(head) else []
     body = [row for row in head[dialect.header_row :] if any(map(str.strip, row))]
+    if not body and dialect.header_row:
+        raise Invalid("There are no rows below the header row.", field="header_row")
     if not body:
-        message = (
-            "There are no rows below the header row."
-            if dialect.header_row
-            else "There are no rows in this file."
-        )
-        raise Invalid(message, field="header_row" if dialect.header_row else "file")
+        raise Invalid("There are no rows in this file.", field="file")
     width = max(map(len, [header, *body]))
-    names = headers.distinct(header, width)
     values = _by_column(body, width)
-    guessed = mapping.guess(names, values)
+    guessed = mapping.guess(headers.distinct(header, width), values)
     known = mapping.from_entries(former) if dialect.header_row else []
     return Preview(
         dialect=dialect,

@@ -150,6 +150,8 @@ def keep_house() -> None:
     housekeeping.forget_lost_windows()
     signups.forget_old()
     db.session.commit()
+    while housekeeping.forget_undo():
+        db.session.commit()
     upload_sweep.sweep(current_app.extensions["stores"])
 
 

@@ -95,14 +95,8 @@ def test_a_worker_that_is_killed_half_way_loses_nothing_and_adds_nobody_twice(
     lines = "".join(f"user{n},x\nuser{n}@x.com,{n % 7}\n" for n in range(10_000))
     row = an_import(workspace, tmp_path, f"email,number\n{lines}")
     config = replace(import_app.extensions["carillon_config"], state_dir=str(tmp_path))
-    environment = os.environ | workers.environment(config)
-    worker = subprocess.Popen([sys.executable, "-c", KILLED, str(row.id)], env=environment)
-    try:
-        await_rows(row, 1_000)
-    finally:
-        worker.kill()
-        worker.wait()
-    assert row.rows < 20_000
+    begin_and_kill(row, os.environ | workers.environment(config))
+    assert 0 < row.rows < 20_000
     row.heartbeat_at = clock.now() - timedelta(minutes=5)
     db.session.commit()
     work(row, tmp_path)
@@ -110,6 +104,15 @@ def test_a_worker_that_is_killed_half_way_loses_nothing_and_adds_nobody_twice(
     assert len(stored(workspace)) == 10_000
     work(row, tmp_path, ImportState.UNDOING)
     assert (row.removed, row.spared, stored(workspace)) == (10_000, 0, before)
+
+
+def begin_and_kill(row: Import, environment: dict[str, str]) -> None:
+    worker = subprocess.Popen([sys.executable, "-c", KILLED, str(row.id)], env=environment)
+    try:
+        await_rows(row, 1_000)
+    finally:
+        worker.kill()
+        worker.wait()
 
 
 def await_rows(row: Import, number: int) -> None:
