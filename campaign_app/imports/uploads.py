@@ -99,13 +99,9 @@ def complete(
     if upload.state == UploadState.COMPLETE and upload.import_id:
         return imports.get(workspace, upload.import_id)
     rows.open_until(upload)
-    plan = upload.plan
     if not upload.assembled:
-        db.session.commit()
-        store = stores.of(plan.key)
-        store.assemble(plan, rows.whole(plan, store.parts(plan), given))
-        upload.assembled = True
-    dialect, columns = look(workspace, stores, plan.key, wishes=wishes)
+        _assemble(upload, stores, given)
+    dialect, columns = look(workspace, stores, upload.storage_key, wishes=wishes)
     held = rows.hold(workspace, upload)
     if held.import_id is None:
         rows.open_until(held)  # nobody has aborted it meanwhile
@@ -115,6 +111,13 @@ def complete(
     made = imports.get(workspace, held.import_id)
     db.session.commit()
     return made
+
+
+def _assemble(upload: Upload, stores: Stores, given: Mapping[int, str] | None) -> None:
+    plan, store = upload.plan, stores.of(upload.storage_key)
+    db.session.commit()
+    store.assemble(plan, rows.whole(plan, store.parts(plan), given))
+    upload.assembled = True
 
 
 def take_in(
