@@ -27,7 +27,7 @@ from campaign_app.models.recipients import (
     RecipientStatus,
     Suppression,
 )
-from campaign_app.services import audience_choice, audience_parts, group_filling, tallies
+from campaign_app.services import audience_choice, audience_parts, group_filling
 from campaign_app.services.audience_choice import Choice
 from campaign_app.services.audience_parts import Parts, People, of_groups, people_of
 from campaign_app.services.consent import Why
@@ -64,7 +64,7 @@ class Audience:
 
 def preview(workspace: HasId, campaign: Campaign) -> Audience:
     """The audience in numbers."""
-    return counted(workspace, audience_parts.of(workspace, campaign))
+    return counted(audience_parts.of(workspace, campaign))
 
 
 def preview_of(
@@ -73,10 +73,10 @@ def preview_of(
     """The same of a choice that is not saved yet; None when counting takes too long to wait."""
     own = [campaign.own_group_id] if campaign and campaign.own_group_id else []
     parts = audience_parts.of_choice(workspace, choice, own, one_per_mailbox=one_per_mailbox)
-    return patience.within(COUNT_SECONDS, lambda: counted(workspace, parts))
+    return patience.within(COUNT_SECONDS, lambda: counted(parts))
 
 
-def counted(workspace: HasId, parts: Parts) -> Audience:
+def counted(parts: Parts) -> Audience:
     """People in numbers. One statement; the exceptions are counted from their own indexes."""
     if not parts.chosen:
         return Audience()
@@ -91,7 +91,7 @@ def counted(workspace: HasId, parts: Parts) -> Audience:
             _spellings(parts).label("spellings"),
         )
     ).one()
-    selected = row.in_segments + sum(tallies.of_groups(workspace, parts.chosen.groups).values())
+    selected = row.in_segments + sum(parts.sizes.values())
     twice = selected - row.different if parts.chosen.parts > 1 else 0
     return Audience(
         selected=selected,
@@ -105,8 +105,14 @@ def counted(workspace: HasId, parts: Parts) -> Audience:
 
 def members(workspace: HasId, campaign: Campaign) -> Select[int, str]:
     """Id and address of everybody who would be mailed now, each once, in no order."""
-    parts = audience_parts.of(workspace, campaign)
-    query = select(Recipient.id, Recipient.email).where(Recipient.workspace_id == workspace.id)
+    return members_of(audience_parts.of(workspace, campaign))
+
+
+def members_of(parts: Parts) -> Select[int, str]:
+    """The same of people that need not be a campaign's."""
+    query = select(Recipient.id, Recipient.email).where(
+        Recipient.workspace_id == parts.workspace.id
+    )
     if not parts.chosen:
         return query.where(false())
     return query.where(*parts.members(), *parts.mailable(), parts.first_spelling())
@@ -268,18 +274,19 @@ def _excluded(parts: Parts) -> ColumnElement[int]:
 def _suppressed(parts: Parts) -> ColumnElement[int]:
     subscribed = Recipient.status == RecipientStatus.SUBSCRIBED
     found = _found(parts, Recipient.status == RecipientStatus.BOUNCED)
-    found += _counted(_listed(parts, subscribed))
+    listed = audience_parts.listed(parts.workspace)
+    found += _found(parts, subscribed, listed) if parts.is_small else _listed(parts, subscribed)
     if parts.has_erased:
         found += _found(parts, subscribed, audience_parts.erased(parts.workspace))
     return found
 
 
-def _listed(parts: Parts, which: ColumnElement[bool]) -> Select[int]:
+def _listed(parts: Parts, which: ColumnElement[bool]) -> ColumnElement[int]:
     """From the list to the people: a join would read all recipients for it."""
     among = _among(parts).where(which, Recipient.email == Suppression.email)
     found = among.offset(0).correlate(Suppression).lateral()
     listed = select(found.c.id).select_from(Suppression).join(found, true())
-    return listed.where(Suppression.workspace_id == parts.workspace.id)
+    return _counted(listed.where(Suppression.workspace_id == parts.workspace.id))
 
 
 def _spellings(parts: Parts) -> ColumnElement[int]:
