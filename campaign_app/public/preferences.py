@@ -22,10 +22,7 @@ def choose(token: str) -> str:
     if known and known.is_subscribed:
         texts = request.form.getlist("list")
         wanted = {int(text) for text in texts if text.isascii() and text.isdigit()}
-        preferences.choose(workspace, known, wanted)
-        db.session.flush()
-        db.session.refresh(known.recipient)
-        if not known.is_subscribed:
+        if preferences.choose(workspace, known, wanted):
             record.count_unsubscribe(
                 workspace_id=mail.workspace_id, campaign_id=mail.campaign_id, at=clock.now()
             )

@@ -33,32 +33,14 @@ def gather(workspace: HasId, email: str) -> dict[str, Sheet]:
     theirs = [row["message"] for row in messages]
     return {
         "recipient": _recipient(workspace, normal),
-        "consent": _rows(
-            select(
-                *(ConsentEvent.created_at, ConsentEvent.action, ConsentEvent.reason),
-                *(ConsentEvent.source, ConsentEvent.evidence),
-            )
-            .where(ConsentEvent.workspace_id == workspace.id, ConsentEvent.email == normal)
-            .order_by(ConsentEvent.id)
-        ),
+        "consent": _consent(workspace, normal),
         "suppression": _suppression(workspace, normal),
-        "sign-ups": _rows(
-            select(Signup.asked_at, Signup.name, Signup.attributes, Signup.ip, Signup.confirmed_at)
-            .where(Signup.workspace_id == workspace.id, Signup.email == normal)
-            .order_by(Signup.id)
-        ),
+        "sign-ups": _signups(workspace, normal),
         "messages": messages,
         "server replies": _replies(workspace, theirs),
         "opens": _events(workspace, OpenEvent, theirs),
         "clicks": _events(workspace, ClickEvent, theirs),
-        "activity": _rows(
-            select(AuditEntry.created_at, AuditEntry.summary)
-            .where(
-                AuditEntry.workspace_id == workspace.id,
-                mentions.names(AuditEntry.summary, normal),
-            )
-            .order_by(AuditEntry.id)
-        ),
+        "activity": _activity(workspace, normal),
     }
 
 
@@ -72,6 +54,36 @@ def _recipient(workspace: HasId, email: str) -> Sheet:
     mine = groups.of(workspace, [found.id]).get(found.id, [])
     row = {name: getattr(found, name) for name in (*names, "created_at", "updated_at")}
     return [{**row, "groups": [group.name for group in mine]}]
+
+
+def _consent(workspace: HasId, email: str) -> Sheet:
+    return _rows(
+        select(
+            *(ConsentEvent.created_at, ConsentEvent.action, ConsentEvent.reason),
+            *(ConsentEvent.source, ConsentEvent.evidence),
+        )
+        .where(ConsentEvent.workspace_id == workspace.id, ConsentEvent.email == email)
+        .order_by(ConsentEvent.id)
+    )
+
+
+def _signups(workspace: HasId, email: str) -> Sheet:
+    return _rows(
+        select(Signup.asked_at, Signup.name, Signup.attributes, Signup.ip, Signup.confirmed_at)
+        .where(Signup.workspace_id == workspace.id, Signup.email == email)
+        .order_by(Signup.id)
+    )
+
+
+def _activity(workspace: HasId, email: str) -> Sheet:
+    return _rows(
+        select(AuditEntry.created_at, AuditEntry.summary)
+        .where(
+            AuditEntry.workspace_id == workspace.id,
+            mentions.names(AuditEntry.summary, email),
+        )
+        .order_by(AuditEntry.id)
+    )
 
 
 def _suppression(workspace: HasId, email: str) -> Sheet:

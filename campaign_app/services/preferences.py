@@ -73,18 +73,17 @@ def of(workspace: HasId, email: str, *, recipient_id: int) -> Preferences | None
     return Preferences(recipient, _offers(workspace, recipient)) if recipient else None
 
 
-def choose(workspace: HasId, known: Preferences, wanted: Collection[int]) -> None:
+def choose(workspace: HasId, known: Preferences, wanted: Collection[int]) -> bool:
     """Put them into the offered groups they want, and out of the others for good.
 
     Wanting none of them is opting out of everything. Whoever has opted out stays so: their way back
-    is a sign-up form, which proves that it is them. The caller commits.
+    is a sign-up form, which proves that it is them. True when this opted them out.
     """
     if not known.is_subscribed:
-        return
+        return False
     if not any(offer.group_id in wanted for offer in known.offers):
         reason = "Chose none of the offered lists"
-        consent.unsubscribe(workspace, known.recipient, reason=reason, source="preferences")
-        return
+        return consent.unsubscribe(workspace, known.recipient, reason=reason, source="preferences")
     joined = [one for one in known.offers if one.group_id in wanted and not one.chosen]
     left = [one for one in known.offers if one.group_id not in wanted and one.chosen]
     _leave(workspace, known.recipient, [one.group_id for one in left])
@@ -94,6 +93,7 @@ def choose(workspace: HasId, known: Preferences, wanted: Collection[int]) -> Non
         words = "; ".join(said)
         why = Why(words[0].upper() + words[1:], "preferences")
         consent.record(workspace, [known.recipient.email], ConsentAction.PREFERENCES, why)
+    return False
 
 
 def _offers(workspace: HasId, recipient: Recipient) -> list[Offer]:

@@ -67,36 +67,8 @@ def ask(form: SignupForm, answers: Answers) -> None:
     if not answers.agreed:
         raise Invalid("Please tick the box below to agree.", field="consent")
     suppression = suppressions.find(workspace, email)
-    if suppression and suppression.source not in OWN_WISH:
-        return
-    now = clock.now()
-    values = {
-        "version": form.version,
-        "name": " ".join(answers.name.split())[: recipients.MAX_NAME],
-        "attributes": _attributes(form, answers.attributes or {}),
-        "ip": answers.ip,
-        "asked_at": now,
-        "attempts": 0,
-        "problem": "",
-    }
-    whose = {"workspace_id": form.workspace_id, "form_id": form.id, "email": email}
-    may_go = and_(
-        Signup.mails < MOST_MAILS,
-        or_(Signup.mailed_at.is_(None), Signup.mailed_at < now - AGAIN_AFTER),
-    )
-    db.session.execute(
-        insert(Signup)
-        .values(**whose, **values, mail_at=now, mails=1)
-        .on_conflict_do_update(
-            index_elements=["form_id", "email"],
-            index_where=Signup.confirmed_at.is_(None),
-            set_={
-                **values,
-                "mail_at": case((may_go, now), else_=Signup.mail_at),
-                "mails": Signup.mails + case((may_go, 1), else_=0),
-            },
-        )
-    )
+    if suppression is None or suppression.source in OWN_WISH:
+        _note(form, email, answers)
 
 
 def find(signup_id: int) -> Signup | None:
@@ -148,6 +120,38 @@ def forget_old() -> int:
         .execution_options(all_workspaces=True)
     )
     return len(gone.all())
+
+
+def _note(form: SignupForm, email: str, answers: Answers) -> None:
+    """Write a request down, or write over the one that waits for its confirmation."""
+    now = clock.now()
+    values = {
+        "version": form.version,
+        "name": " ".join(answers.name.split())[: recipients.MAX_NAME],
+        "attributes": _attributes(form, answers.attributes or {}),
+        "ip": answers.ip,
+        "asked_at": now,
+        "attempts": 0,
+        "problem": "",
+    }
+    whose = {"workspace_id": form.workspace_id, "form_id": form.id, "email": email}
+    may_go = and_(
+        Signup.mails < MOST_MAILS,
+        or_(Signup.mailed_at.is_(None), Signup.mailed_at < now - AGAIN_AFTER),
+    )
+    db.session.execute(
+        insert(Signup)
+        .values(**whose, **values, mail_at=now, mails=1)
+        .on_conflict_do_update(
+            index_elements=["form_id", "email"],
+            index_where=Signup.confirmed_at.is_(None),
+            set_={
+                **values,
+                "mail_at": case((may_go, now), else_=Signup.mail_at),
+                "mails": Signup.mails + case((may_go, 1), else_=0),
+            },
+        )
+    )
 
 
 def _attributes(form: SignupForm, given: Mapping[str, str]) -> dict[str, str]:
