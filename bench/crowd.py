@@ -22,8 +22,8 @@ _PEOPLE = text(
            first || ' ' || last,
            jsonb_build_object(
                'city', 'City of ' || chr(65 + n % 26) || substr(md5((n % 997)::text), 1, 5),
-               'country', (ARRAY['Norway','España','Deutschland','France','Italia'])[1 + n % 5],
-               'plan', (ARRAY['free','basic','business','enterprise'])[1 + (n * 7) % 4],
+               'country', (ARRAY['Norway','España','Deutschland','France','Italia'])[1 + n / 7 % 5],
+               'plan', (ARRAY['free','basic','business','enterprise'])[1 + n / 11 % 4],
                'customer', 'C-' || n,
                'since', (date '2015-01-01' + n % 3650)::text),
            CASE WHEN n % 100 = 0 THEN ARRAY['beta', 'vip'] WHEN n % 10 = 0 THEN ARRAY['vip']
@@ -33,7 +33,7 @@ _PEOPLE = text(
            CASE WHEN n % 25 = 0 OR n % 101 = 0 THEN now() END,
            now() - (:last - n) * interval '10 seconds'
     FROM (SELECT n, (ARRAY['Ana','Jonas','Zoë','Mia','Lukas','Noor','Søren','Iva','Paul','Eva'])
-                    [1 + n % 10] AS first,
+                    [1 + n / 13 % 10] AS first,
                  initcap(translate(substr(md5((n % 20011)::text), 1, 7), '0123456789',
                                    'ghijklmnop')) AS last
           FROM generate_series(:first, :last) AS n) AS people

@@ -35,6 +35,7 @@ SEARCHES = {
     "word, one in five": "q=españa",
     "word begun": "q=enterpr",
     "three words": "q=deutschland+business+paul",
+    "words that nobody has": "q=norway+deutschland",
     "word, status": "q=norway&status=bounced",
 }
 _ENDS = text("SELECT min(id), max(id) FROM recipients WHERE workspace_id = :workspace")
