@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import CDPSession, Page, expect
 
 from tests.browser import pages
 from tests.browser.conftest import Enter
@@ -38,11 +38,16 @@ def big(folder: Path, mebibytes: int = 40) -> Path:
     return path
 
 
-def throttle(page: Page, *, bytes_a_second: int) -> None:
-    rules = {"offline": False, "latency": 0, "downloadThroughput": -1}
+def throttle(page: Page, *, bytes_a_second: int) -> CDPSession:
     session = page.context.new_cdp_session(page)
-    rules["uploadThroughput"] = bytes_a_second
     session.send("Network.enable")
+    line(session, bytes_a_second=bytes_a_second)
+    return session
+
+
+def line(session: CDPSession, *, bytes_a_second: int, offline: bool = False) -> None:
+    rules = {"offline": offline, "latency": 0, "downloadThroughput": -1}
+    rules["uploadThroughput"] = bytes_a_second
     session.send("Network.emulateNetworkConditions", rules)
 
 
@@ -90,12 +95,12 @@ def test_it_goes_on_after_a_pause_and_after_a_reload(author: Page, tmp_path: Pat
 
 @pytest.mark.browser
 def test_it_survives_a_lost_connection(author: Page, tmp_path: Path):
-    throttle(author, bytes_a_second=SLOW_BYTES)
+    session = throttle(author, bytes_a_second=SLOW_BYTES // 4)
     choose(author, big(tmp_path))
     expect(author.locator("[data-upload-text]")).to_contain_text("MB/s")
-    author.context.set_offline(True)
+    line(session, bytes_a_second=0, offline=True)
     expect(author.locator("[data-upload-hint]")).to_contain_text("goes on by itself")
-    author.context.set_offline(False)
+    line(session, bytes_a_second=-1)
     pages.arrive(author, "Match the columns")
 
 
