@@ -7,6 +7,7 @@ import io
 
 import openpyxl
 import pytest
+from flask import Flask
 from werkzeug.test import TestResponse
 
 from campaign_app.extensions import db
@@ -91,3 +92,13 @@ def test_a_stranger_exports_an_empty_list(alice: Person, charlie: Person, ana, n
     db.session.commit()
     assert len(table(charlie.client.get(f"/exports/{name}.csv"))) == 1
     assert len(table(alice.client.get(f"/exports/{name}.csv"))) == 2
+
+
+def test_a_download_that_is_read_slowly_keeps_no_transaction_open(live_app: Flask):
+    alice = Person.enter(live_app, factories.membership())
+    group = factories.crowd(alice.workspace, 2_300)
+    answer = alice.client.get(f"/exports/groups/{group.id}.csv")
+    pieces = answer.iter_encoded()
+    assert b"p0@example.com" in next(pieces)
+    assert not db.session().in_transaction()
+    assert b"p2299@example.com" in b"".join(pieces)
