@@ -18,13 +18,16 @@ HEADER = "X-Request-ID"
 SLOW_SECONDS = 2.0
 """Answers that begin later are worth a line."""
 
+UPLOAD = "upload"
+"""Takes as long as the sender's line does: no answer is slow there."""
+
 _ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 _KINDS = {
     "api": "api",
     "static": "static",
     "c": "public",
     "o": "public",
-    "parts": "public",
+    "parts": UPLOAD,
     "s": "public",
     "u": "public",
     "webhooks": "public",
@@ -63,7 +66,7 @@ class Observed:
 
 
 def kind(path: str) -> str:
-    """What kind of request a path is: page, live, api, public, static or probe."""
+    """What kind of request a path is: page, live, api, public, upload, static or probe."""
     found = _KINDS.get(path.strip("/").partition("/")[0], "page")
     return "live" if found == "page" and path.endswith(".json") else found
 
@@ -75,5 +78,5 @@ def _id(given: str) -> str:
 
 def _note(what: str, status: str, seconds: float) -> None:
     metrics.request(what, status=f"{status[:1]}xx", seconds=seconds)
-    if seconds > SLOW_SECONDS:
+    if seconds > SLOW_SECONDS and what != UPLOAD:
         log.warning("slow answer", kind=what, status=status[:3], seconds=round(seconds, 2))

@@ -83,6 +83,7 @@ def test_an_application_that_breaks_leaves_no_ids_behind():
         ("/api/v1/openapi.json", "api"),
         ("/o/abc.gif", "public"),
         ("/c/abc.1", "public"),
+        ("/parts/abc", "upload"),
         ("/static/js/app.js", "static"),
         ("/readyz", "probe"),
         ("/whatever/a/scanner/tries.php", "page"),
