@@ -12,9 +12,11 @@ from campaign_app.extensions import db
 from campaign_app.imports import run, uploads
 from campaign_app.lib.stores import Stores, open_at
 from campaign_app.lib.tickets import TicketOffice
+from campaign_app.models.campaigns import Campaign
 from campaign_app.models.imports import Import, ImportState
 from campaign_app.models.people import Workspace
 from campaign_app.models.recipients import Recipient
+from campaign_app.services import audience
 from campaign_app.services.uploads import Source
 from tests import factories
 from tests.s3_server import S3Server, s3_server
@@ -47,6 +49,8 @@ def test_a_list_in_a_bucket_is_imported_and_removed(
 ):
     row = imported(workspace, stores, b"email,name\nana@example.com,Ana\nbad,\n")
     assert (row.state, row.rows, row.new, row.invalid) == (ImportState.DONE, 2, 1, 1)
+    campaign = db.session.query(Campaign).filter_by(workspace_id=workspace.id).one()
+    assert audience.direct(workspace, campaign, limit=9) == ["ana@example.com"]
     assert s3.objects() == []
     assert not list((tmp_path / "uploads").rglob("*[0-9a-f]" * 8))
 
