@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 from pathlib import Path
 
 import pandas as pd
@@ -26,12 +27,16 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("workspace", type=int)
     asked = parser.parse_args()
-    read = pd.read_excel if asked.file.suffix == ".xlsx" else pd.read_csv
-    frame = read(asked.file, dtype=str, keep_default_na=False)
+    cells = {"dtype": str, "keep_default_na": False}
+    if asked.file.suffix == ".xlsx":
+        frame = pd.read_excel(asked.file, engine="openpyxl", **cells)
+    else:
+        frame = pd.read_csv(asked.file, **cells)
     with create_app(Config.from_environ()).app_context():
         new = sum(_take(asked.workspace, dict(row)) for _, row in frame.iterrows())
         db.session.commit()
-    print(json.dumps({"rows": len(frame), "new": new}))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    print(json.dumps({"rows": len(frame), "new": new, "peak_memory_mb": peak}))
 
 
 def _take(workspace_id: int, cells: dict[str, str]) -> bool:

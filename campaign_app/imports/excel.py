@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import subprocess
 import sys
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from campaign_app.imports import excel_child, limits
 from campaign_app.lib.errors import Invalid
+
+HEAD_BYTES = 512 * 1024
+SHEETS_LOOKED_INTO = 5
+_BARE_FORMULA = re.compile(rb"<f(?: [^>]*)?(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>")
 
 
 def sheet_names(path: Path) -> list[str]:
@@ -24,6 +31,24 @@ def sheet_names(path: Path) -> list[str]:
     if not names:
         raise Invalid(limits.EXCEL_NO_SHEET, field="file")
     return names
+
+
+def has_unsaved_results(path: Path) -> bool:
+    """Whether the first cells of a sheet hold formulas without the values they came to.
+
+    Programs that write workbooks leave them out; Excel computes them when it opens the file.
+    """
+    with zipfile.ZipFile(path) as book:
+        parts = [name for name in book.namelist() if name.startswith("xl/worksheets/sheet")]
+        return any(_bare_formula(book, part) for part in parts[:SHEETS_LOOKED_INTO])
+
+
+def _bare_formula(book: zipfile.ZipFile, part: str) -> bool:
+    try:
+        with book.open(part) as file:
+            return bool(_BARE_FORMULA.search(file.read(HEAD_BYTES)))
+    except (zipfile.BadZipFile, zlib.error, OSError, NotImplementedError, RuntimeError):
+        return False
 
 
 @contextlib.contextmanager

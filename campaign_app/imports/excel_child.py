@@ -62,8 +62,26 @@ def _print_rows(sheet: calamine.CalamineSheet, columns: int) -> int:
 
 
 def _texts(sheet: calamine.CalamineSheet) -> Iterator[list[str]]:
-    for row in sheet.iter_rows():
-        yield [cell if type(cell) is str else _text(cell) for cell in row]
+    below = _merged_below(sheet)
+    above: list[str] = []
+    for number, row in enumerate(sheet.iter_rows()):
+        texts = [cell if type(cell) is str else _text(cell) for cell in row]
+        for column in below.get(number, ()):
+            texts[column : column + 1] = above[column : column + 1]
+        yield texts
+        above = texts
+
+
+def _merged_below(sheet: calamine.CalamineSheet) -> dict[int, list[int]]:
+    """Row → columns in which a cell is merged with the one above: to people, both have its value.
+
+    What is merged sideways is a title, and stays one cell.
+    """
+    below: dict[int, list[int]] = {}
+    for (top, left), (bottom, _) in sheet.merged_cell_ranges or ():
+        for row in range(top + 1, min(bottom, sheet.total_height - 1) + 1):
+            below.setdefault(row, []).append(left)
+    return below
 
 
 def _text(cell: object) -> str:

@@ -45,5 +45,9 @@ EXCEL_LOCKED = (
     "This workbook is protected with a password. Save a copy without the password and upload that."
 )
 EXCEL_NO_SHEET = "This workbook has no sheet with rows in it."
+UNSAVED_RESULTS = (
+    "Some cells hold formulas whose results are not in the file, so they are read as empty. Open"
+    " the workbook in Excel or LibreOffice, save it, and upload it again."
+)
 SHEET_GONE = "There is no sheet called “{sheet}” in this workbook. Choose another one."
 FILE_GONE = "The uploaded file is no longer here. Upload it again."

@@ -73,7 +73,7 @@ def preview(path: Path, dialect: Dialect, *, former: Sequence[dict[str, Any]] = 
         sheets=sheets,
         columns=mapping.learn(guessed, known),
         samples=[_different(column) for column in values],
-        warnings=_warnings(header, body, dialect),
+        warnings=[*_warnings(header, body, dialect), *_unsaved(path, dialect)],
         familiar=mapping.is_same_header(guessed, known),
     )
 
@@ -135,6 +135,12 @@ def _warnings(header: Row, body: Sequence[Row], dialect: Dialect) -> list[str]:
             "The header row holds an e-mail address. If it is a person, set the header row to 0."
         )
     return warnings
+
+
+def _unsaved(path: Path, dialect: Dialect) -> list[str]:
+    if dialect.kind is Kind.EXCEL and excel.has_unsaved_results(path):
+        return [limits.UNSAVED_RESULTS]
+    return []
 
 
 def with_columns(shown: Preview, columns: list[mapping.Column]) -> Preview:

@@ -21,7 +21,7 @@ Row = list[str]
 CHUNK_CHARS = 2 * 1024 * 1024
 _BLOCK_CHARS = 256 * 1024
 _AT_ONCE = 64
-"""Rows between two looks at how much has been read: a row of a hostile file is megabytes long."""
+"""Rows between two looks at how much has been read; fewer where rows are long."""
 
 
 class Rows:
@@ -34,6 +34,7 @@ class Rows:
         self._size = size
         self._known_rows = known_rows
         self._fed = 0
+        self._stride = 1
         self.number = 0
         """How many rows have been given out."""
         excel = dialect.kind is Kind.EXCEL
@@ -55,7 +56,7 @@ class Rows:
         Raises errors.Invalid for a file that is no table: endless lines, an open quotation mark.
         """
         chunk: list[Row] = []
-        while some := self._some(min(_AT_ONCE, size - len(chunk))):
+        while some := self._some(size - len(chunk)):
             chunk += some
             if len(chunk) >= size or self._fed > CHUNK_CHARS:
                 yield self._given(chunk)
@@ -66,7 +67,7 @@ class Rows:
     def head(self, size: int) -> list[Row]:
         """The next `size` rows, fewer at the end of the file."""
         rows: list[Row] = []
-        while len(rows) < size and (some := self._some(min(_AT_ONCE, size - len(rows)))):
+        while len(rows) < size and (some := self._some(size - len(rows))):
             rows += some
             self._fed = 0
         self.number += len(rows)
@@ -82,12 +83,15 @@ class Rows:
         return first, chunk
 
     def _some(self, size: int) -> list[Row]:
-        """The next rows; none at the end of the file."""
+        """The next rows, at most `size`; none at the end of the file."""
+        fed = self._fed
         try:
-            rows = list(itertools.islice(self._reader, size))
+            rows = list(itertools.islice(self._reader, min(size, self._stride)))
         except csv.Error:
             message = limits.OPEN_QUOTE.format(row=f"{self._reader.line_num:,}")
             raise Invalid(message, field="file") from None
+        long = self._fed - fed > 2 * _BLOCK_CHARS
+        self._stride = 1 if long else min(2 * self._stride, _AT_ONCE)
         if rows and max(map(len, rows)) > limits.MAX_COLUMNS:
             return [_narrow(row) for row in rows]
         return rows

@@ -129,3 +129,17 @@ def test_progress_is_told_in_bytes(tmp_path):
     assert places == sorted(places)
     assert places[-1] == path.stat().st_size
     assert rows.number == 100_000
+
+
+def test_long_rows_are_no_bomb(tmp_path):
+    row = "a@x.com," + ",".join(["x" * 1_000] * 400)
+    path = files.written(tmp_path, "email,name\n" + f"{row}\n" * 60)
+    assert len(files.read(path)) == 60
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_rows_are_whole_wherever_a_block_ends(tmp_path, end):
+    rows = [[f"user{n}@x.com", f'say "{n}",{end}and more'] for n in range(20_000)]
+    text = "".join(f'{email},"{note.replace(chr(34), chr(34) * 2)}"{end}' for email, note in rows)
+    path = files.written(tmp_path, f"email,note{end}{text}")
+    assert files.read(path) == rows
