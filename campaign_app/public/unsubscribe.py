@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, current_app, render_template, request, url_for
 
 from campaign_app.extensions import db
 from campaign_app.lib import clock
 from campaign_app.public.mail_links import Ref, mail_of
-from campaign_app.services import consent, preferences
+from campaign_app.services import consent, preferences, signup_forms
 from campaign_app.tracking import record
 
 bp = Blueprint("unsubscribe", __name__)
@@ -20,10 +20,26 @@ ONE_CLICK = "One-Click"
 def ask(token: str) -> str:
     """The page that asks. A GET changes nothing: scanners follow every link."""
     mail = mail_of(token)
-    known = preferences.of(Ref(mail.workspace_id), mail.address, recipient_id=mail.recipient_id)
+    workspace = Ref(mail.workspace_id)
+    known = preferences.of(workspace, mail.address, recipient_id=mail.recipient_id)
+    ways_back = _ways_back(workspace) if known and not known.is_subscribed else []
     return render_template(
-        "public/unsubscribe.html", mail=mail, known=known, token=token, done=False
+        "public/unsubscribe.html",
+        mail=mail,
+        known=known,
+        token=token,
+        ways_back=ways_back,
+        done=False,
     )
+
+
+def _ways_back(workspace: Ref) -> list[tuple[str, str]]:
+    """Titles and addresses of the forms by which somebody can sign up again."""
+    sign = current_app.extensions["signup_forms_signer"].sign
+    return [
+        (form.title, url_for("signup.ask", token=sign(form.id)))
+        for form in signup_forms.offered(workspace)
+    ]
 
 
 @bp.post("/u/<token>")

@@ -81,6 +81,21 @@ def public(form_id: int) -> PublicForm | None:
     return PublicForm(*row) if row else None
 
 
+def offered(workspace: HasId) -> Sequence[SignupForm]:
+    """The open forms of the groups that are offered to readers: their ways back."""
+    return db.session.scalars(
+        owned_by(workspace, SignupForm)
+        .join(Group, Group.id == SignupForm.group_id)
+        .where(
+            Group.workspace_id == workspace.id,
+            Group.public,
+            SignupForm.is_open,
+            SignupForm.sender_id.is_not(None),
+        )
+        .order_by(SignupForm.title)
+    ).all()
+
+
 def save(workspace: HasId, group: Group, details: FormDetails, *, user: User) -> SignupForm:
     """Make the group's form, or change it. Raises Invalid, naming the field; NotFound."""
     values = _checked(workspace, details)
