@@ -48,12 +48,6 @@ class UploadId(Body):
     upload_id: Id
 
 
-class WhichUpload(Query):
-    """Which upload."""
-
-    upload_id: int = Field(ge=1, le=BIGGEST_ID, description="As `upload/init` gave it.")
-
-
 class SentPart(Body):
     """A part, and what its PUT answered."""
 
@@ -139,10 +133,10 @@ def upload_init(campaign: Campaign, body: NewUpload) -> UploadOut:
     return UploadOut(upload_id=offer.upload.id, part_size=offer.upload.part_size, urls=urls)
 
 
-@routes.get("/<int:campaign_id>/upload")
-def upload_state(campaign: Campaign, query: WhichUpload) -> UploadState:
+@routes.post("/<int:campaign_id>/upload/resume", conflicts=True)
+def upload_resume(campaign: Campaign, body: UploadId) -> UploadState:
     """See which parts of an upload have arrived, and get new addresses for the others."""
-    row = uploads.get(g.workspace, query.upload_id, campaign=campaign)
+    row = uploads.get(g.workspace, body.upload_id, campaign=campaign)
     offer = engine.resume(row, _stores())
     return UploadState(
         upload_id=offer.upload.id,

@@ -185,8 +185,8 @@ def test_one_asks_what_has_arrived_and_where_the_rest_goes(program: Program, dra
     data = (LINES + "\n" * PART).encode()
     upload = init(program, draft, data)
     etag = put(program, upload["urls"][0], data[:PART]).headers["ETag"]
-    path = f"/campaigns/{draft}/upload?upload_id={upload['upload_id']}"
-    found = program.get(path).get_json()
+    body = {"upload_id": upload["upload_id"]}
+    found = program.post(f"/campaigns/{draft}/upload/resume", body).get_json()
     assert found["parts"] == [{"number": 1, "etag": etag}]
     assert [part["number"] for part in found["missing"]] == [2]
     last = put(program, found["missing"][0]["url"], data[PART:]).headers["ETag"]
@@ -235,7 +235,7 @@ def test_a_stranger_finds_no_upload_and_no_import(program: Program, stranger: Pr
         path = f"/campaigns/{campaign}/upload"
         assert stranger.post(f"{path}/abort", body).status_code == 404
         assert stranger.post(f"{path}/complete", whole).status_code == 404
-        assert stranger.get(f"{path}?upload_id={body['upload_id']}").status_code == 404
+        assert stranger.post(f"{path}/resume", body).status_code == 404
     import_id = program.post(f"/campaigns/{draft}/upload", **form()).get_json()["import_id"]
     assert stranger.get(f"/imports/{import_id}").status_code == 404
     assert stranger.get("/imports").get_json()["items"] == []
