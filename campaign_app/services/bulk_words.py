@@ -62,7 +62,18 @@ def people(number: int) -> str:
 
 def _filled(workspace: HasId, bulk: BulkAction, phrases: dict[Action, str], who: str) -> str:
     order = Order.from_json(bulk.order)
+    if order.merging:
+        return _merged(workspace, order, who, past=phrases is _PAST)
     return phrases[bulk.action].format(who=who, tag=order.tag, group=_group(workspace, order))
+
+
+def _merged(workspace: HasId, order: Order, who: str, *, past: bool) -> str:
+    number = len(order.sources)
+    groups = f"{number:,} {'group' if number == 1 else 'groups'}"
+    into = _group(workspace, order)
+    return (
+        f"merged {groups} into {into}, which added {who}" if past else f"merge {groups} into {into}"
+    )
 
 
 def _group(workspace: HasId, order: Order) -> str:

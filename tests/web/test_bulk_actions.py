@@ -115,6 +115,8 @@ def test_a_merge_is_undone_with_its_groups(alice: Person):
     alice.client.post("/groups/merge", data={"id": [one.id, two.id], "target_group": one.id})
     factories.group(alice.workspace, name="two")
     [bulk] = recipient_bulk.recent(alice.workspace)
+    page = alice.client.get("/recipients/bulk/").text
+    assert "Merged 1 group into “One”, which added 1 recipient" in page
     alice.client.post(f"/recipients/bulk/{bulk.id}/undo")
     db.session.expire_all()
     assert (two.hidden, two.name) == (False, "Two (restored)")
