@@ -5,11 +5,14 @@ from __future__ import annotations
 import ast
 import json
 from datetime import timedelta
+from io import BytesIO
 
 import pytest
 from celery import current_app
+from flask import current_app as flask_app
 
 from campaign_app.extensions import db, redis
+from campaign_app.imports import job
 from campaign_app.lib import clock
 from campaign_app.models.imports import Import, ImportState
 from campaign_app.tasks import jobs
@@ -59,3 +62,22 @@ def test_the_task_does_the_work(workspace):
     jobs.run_import(row.id)
     db.session.refresh(row)
     assert row.state == ImportState.FAILED
+
+
+def test_a_long_import_goes_to_the_end_of_the_queue_when_others_wait(workspace, monkeypatch):
+    monkeypatch.setattr(job, "BATCH_ROWS", 100)
+    monkeypatch.setattr(job, "TURN_SECONDS", 0)
+    text = "email\n" + "".join(f"user{n}@x.com\n" for n in range(150))
+    row = an_import(workspace, ImportState.WAITING, seconds_ago=1)
+    row.storage_key, row.size = flask_app.extensions["stores"].keep(BytesIO(text.encode()))
+    row.mapping = [{"header": "email", "target": "email", "key": ""}]
+    db.session.commit()
+    jobs.ring_import(999)
+    jobs.run_import(row.id)
+    assert rung() == [row.id, 999]
+    db.session.refresh(row)
+    assert (row.state, row.rows) == (ImportState.WAITING, 100)
+    redis.client.flushdb()
+    jobs.run_import(row.id)
+    db.session.refresh(row)
+    assert (row.state, row.new) == (ImportState.DONE, 150)
