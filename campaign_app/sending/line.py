@@ -114,18 +114,20 @@ class Line:
             is_called=is_called,
             ahead=ahead if is_slow else None,
         )
-        self._room -= len(messages)
-        self._learn(result, len(messages), monotonic() - began)
-        if result.broken:
-            self.hang_up()
+        self._learn(result, monotonic() - began)
         return result
 
-    def _learn(self, result: WindowResult, count: int, seconds: float) -> None:
+    def _learn(self, result: WindowResult, seconds: float) -> None:
+        handed_over = sum(one.fate is not Fate.NOT_SENT for one in result.outcomes)
         self._accepted += sum(one.fate is Fate.ACCEPTED for one in result.outcomes)
-        metrics.window(messages=count, seconds=seconds)
-        pace = count / max(seconds, 0.001)
-        fits = int(max(pace * WINDOW_SECONDS, min(pace * SLOW_SECONDS, SMALL_WINDOW)))
-        self.window = max(1, min(fits, self.window * 2, LARGEST_WINDOW))
+        self._room -= len(result.outcomes)
+        metrics.window(messages=handed_over, seconds=seconds)
+        if handed_over:
+            pace = handed_over / max(seconds, 0.001)
+            fits = int(max(pace * WINDOW_SECONDS, min(pace * SLOW_SECONDS, SMALL_WINDOW)))
+            self.window = max(1, min(fits, self.window * 2, LARGEST_WINDOW))
+        if result.broken:
+            self.hang_up()
 
     def hang_up(self) -> None:
         """Close the connection, politely when it still works."""
