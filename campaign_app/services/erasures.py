@@ -69,7 +69,7 @@ def known_ids(workspace: HasId, email: str) -> list[int]:
         select(AuditEntry.subject_id).where(
             AuditEntry.workspace_id == workspace.id,
             AuditEntry.action == "recipient.deleted",
-            AuditEntry.summary.endswith(f" {email}"),
+            AuditEntry.summary.endswith(f" {email}", autoescape=True),  # "_" is no wildcard
         ),
     )
     return sorted({found for query in queries for found in db.session.scalars(query) if found})

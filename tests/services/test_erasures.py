@@ -209,6 +209,15 @@ def test_somebody_who_left_the_list_is_found_by_their_messages(alice: Person):
     assert sent.address == "erased"
 
 
+def test_an_underscore_stands_for_no_other_sign(alice: Person):
+    gone = factories.recipient(alice.workspace, email="ana.k@example.com")
+    sent = factories.message(factories.campaign(alice.workspace), gone)
+    recipients.delete_one(alice.workspace, gone, user=alice.user)
+    assert erasures.known_ids(alice.workspace, "ana.k@example.com") == [sent.recipient_id]
+    assert erasures.known_ids(alice.workspace, "ana_k@example.com") == []
+    assert not personal_data.gather(alice.workspace, "ana_k@example.com")["messages"]
+
+
 def test_two_workers_do_not_share_a_round(alice: Person, ana: Recipient):
     erasure = erasures.begin(alice.workspace, ANA, typed=ANA, user=alice.user)
     db.session.commit()
