@@ -101,9 +101,13 @@ _REMEMBER_WHOLE = text(
     """
     INSERT INTO recipient_changes (bulk_id, recipient_id, workspace_id, email, former)
     SELECT :bulk, r.id, :workspace, r.email,
-           to_jsonb(r) || jsonb_build_object('groups', (
-               SELECT jsonb_object_agg(group_id, created_at) FROM group_members
-               WHERE workspace_id = :workspace AND recipient_id = r.id))
+           to_jsonb(r) || jsonb_build_object(
+               'groups', (
+                   SELECT jsonb_object_agg(group_id, created_at) FROM group_members
+                   WHERE workspace_id = :workspace AND recipient_id = r.id),
+               'refused', (
+                   SELECT jsonb_object_agg(group_id, created_at) FROM group_refusals
+                   WHERE workspace_id = :workspace AND recipient_id = r.id))
     FROM (SELECT * FROM recipients
           WHERE workspace_id = :workspace AND id = ANY(:ids) ORDER BY id FOR UPDATE) AS r
     """

@@ -99,18 +99,19 @@ _RESTORE_WHOLE = text(
     RETURNING id
     """  # noqa: S608 - the names of our own table's columns
 )
-_REJOIN_ALL = text(
-    """
-    INSERT INTO group_members (workspace_id, group_id, recipient_id, created_at)
+_GROUPS_AGAIN = """
+    INSERT INTO {table} (workspace_id, group_id, recipient_id, created_at)
     SELECT g.workspace_id, g.id, c.recipient_id, was.value::timestamptz
-    FROM recipient_changes c, jsonb_each_text(coalesce(nullif(c.former -> 'groups', 'null'), '{}'))
-         AS was
+    FROM recipient_changes c,
+         jsonb_each_text(coalesce(nullif(c.former -> '{key}', 'null'), '{{}}')) AS was
     JOIN groups g ON g.workspace_id = :workspace AND g.id = was.key::bigint
     WHERE c.workspace_id = :workspace AND c.bulk_id = :bulk AND c.recipient_id = ANY(:back)
     ORDER BY g.id, c.recipient_id
     ON CONFLICT DO NOTHING
     """
-)
+_REJOIN_ALL = text(_GROUPS_AGAIN.format(table="group_members", key="groups"))
+# Whoever left a group of their own will is not put back by an old file either.
+_REFUSE_ALL = text(_GROUPS_AGAIN.format(table="group_refusals", key="refused"))
 # What the deletion itself had put there: whoever is on the list again says so by their status.
 _LIFT = text(
     """
@@ -181,6 +182,7 @@ def _restore(workspace: HasId, deed: Deed, ids: Sequence[int]) -> int:
         return _run(_PLAIN[deed.action], values).rowcount
     if deed.action == Action.DELETE:
         back = _run(_RESTORE_WHOLE, values).scalars().all()
+        _run(_REFUSE_ALL, values | {"back": back})
         _run(_REJOIN_ALL, values | {"back": back})
         _run(_LIFT, values | {"back": back})
         return len(back)

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from campaign_app.extensions import db
 from campaign_app.models.people import User, Workspace
 from campaign_app.models.recipient_bulk import Action, BulkAction, BulkState
-from campaign_app.models.recipients import Group, Recipient
+from campaign_app.models.recipients import Group, GroupRefusal, Recipient
 from campaign_app.services import consent, groups, recipient_bulk, recipient_undo
 from campaign_app.services.bulk_orders import Order
 from tests import factories
@@ -101,6 +101,16 @@ def test_a_membership_of_a_group_that_is_gone_stays_gone(world: World):
     groups.delete_one(world.workspace, world.group, user=world.user)
     world.undo(bulk)
     assert groups.sizes(world.workspace) == {world.new.id: 1}
+
+
+def test_whoever_left_a_group_for_good_stays_out_of_it(world: World):
+    first = world.people[0].id
+    whose = {"workspace_id": world.workspace.id, "recipient_id": first}
+    groups.leave(world.workspace, world.group, [first])
+    factories.save(GroupRefusal(**whose, group_id=world.group.id))
+    world.undo(world.do(Order(Action.DELETE)))
+    groups.join(world.workspace, world.group, [first])
+    assert groups.sizes(world.workspace)[world.group.id] == 2
 
 
 def test_whoever_left_and_joined_again_by_hand_stays(world: World):
