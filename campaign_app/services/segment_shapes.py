@@ -150,11 +150,12 @@ def checked(values: Mapping[str, Any]) -> Rules:
         raise Invalid("Add a rule: without one, everybody would belong to it.", field="rules")
     if len(every) > MAX_RULES:
         raise Invalid(f"A segment can have {MAX_RULES} rules.", field="rules")
-    zones.normalise(rules.zone)
+    zone = zones.normalise(rules.zone)
     problems = {place: wrong for place, rule in enumerate(every) if (wrong := problem(rule))}
     if problems:
         raise InvalidEntries(problems, field="rules")
-    return rules.model_copy(update={"rules": tuple(_clean(one) for one in rules.rules)})
+    clean = tuple(_clean(one) for one in rules.rules)
+    return rules.model_copy(update={"rules": clean, "zone": zone})
 
 
 def problem(rule: Rule) -> str:
@@ -179,11 +180,12 @@ def number(text: str) -> float | None:
 
 
 def day(text: str) -> date | None:
-    """The day of an ISO date, or None."""
+    """The day of a date such as 2026-05-01, or None: it is compared letter by letter."""
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
     except ValueError:
         return None
+    return found if found.isoformat() == text else None
 
 
 def _clean(one: Several | Rule) -> Several | Rule:
@@ -231,7 +233,7 @@ def _date(text: str) -> str:
 
 
 def _days(text: str) -> str:
-    usual = text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_DAYS
+    usual = _is_whole(text) and 1 <= int(text) <= MAX_DAYS
     return "" if usual else f"Write a number of days, 1 to {MAX_DAYS:,}."
 
 
@@ -248,7 +250,12 @@ def _campaign(text: str) -> str:
 
 
 def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdigit() and 0 < int(text[:19]) < 2**63
+    return _is_whole(text) and 0 < int(text) < 2**63
+
+
+def _is_whole(text: str) -> bool:
+    """Of at most as many digits as a row's id: Python refuses to read thousands of them."""
+    return text.isascii() and text.isdigit() and len(text) < 20
 
 
 _PROBLEMS = {

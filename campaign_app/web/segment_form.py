@@ -16,6 +16,7 @@ from campaign_app.lib.errors import Invalid, InvalidEntries
 from campaign_app.models.recipients import RecipientStatus
 from campaign_app.services import campaign_pages, groups, merge_fields, segment_words, tallies
 from campaign_app.services.segment_shapes import TESTS, Rules, Several, Wanted
+from campaign_app.web.recipient_list import read_ids
 
 PER_ROW = ("block", "field", "name", "test", "value")
 CAMPAIGNS_OFFERED = 200
@@ -122,7 +123,7 @@ class SegmentForm:
     def change(self, asked: str) -> None:
         """Add or remove what a button asked for: `add`, `block`, `add:2` (to a block), `drop:5`."""
         verb, _, number = asked.partition(":")
-        place = int(number) if number.isascii() and number.isdigit() else -1
+        place = next(iter(read_ids([number])), -1)
         if verb == "add":
             self._rows_of(place).append(Row(field="email", is_new=True))
         elif verb == "block":
@@ -173,9 +174,7 @@ def offers(form: SegmentForm) -> dict[str, Any]:
 
 def _campaigns(form: SegmentForm) -> Sequence[tuple[int, str]]:
     """The latest ones, and those that are named already."""
-    named = [
-        int(row.value) for row in form.rows() if row.kind == "campaign" and row.value.isdigit()
-    ]
+    named = read_ids(row.value for row in form.rows() if row.kind == "campaign")
     return campaign_pages.names(g.workspace, most=CAMPAIGNS_OFFERED, besides=named)
 
 

@@ -67,6 +67,25 @@ def test_each_wrong_rule_is_named(alice: Person):
     assert sorted(refusal.value.entries) == [0, 2, 3, 4, 5]
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"field": "activity", "test": "opened", "value": "000000001" + "0" * 9},
+        {"field": "group", "test": "in", "value": "1" * 5_000},
+        {"field": "attribute", "name": "born", "test": "after", "value": "20260501"},
+    ],
+)
+def test_a_value_that_no_query_could_compare_is_refused(alice: Person, rule: dict[str, Any]):
+    with pytest.raises(InvalidEntries):
+        made(alice, rule)
+
+
+def test_its_zone_is_kept_as_the_clocks_know_it(alice: Person):
+    rules = {"rules": [IN_LJUBLJANA], "zone": " Asia/Calcutta "}
+    segment = segments.create(alice.workspace, name="x", rules=rules, user=alice.user)
+    assert segment.rules["zone"] == "Asia/Kolkata"
+
+
 @pytest.mark.parametrize("rules", [[], [IN_LJUBLJANA] * 31, [{"match": "any", "rules": []}], "x"])
 def test_no_rules_and_too_many_are_refused(alice: Person, rules: Any):
     with pytest.raises(Invalid):

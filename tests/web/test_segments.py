@@ -67,6 +67,11 @@ def test_wrong_rules_come_back_with_what_is_wrong(alice: Person):
     assert "Give it a name" in nameless.text
 
 
+def test_what_is_no_number_harms_no_page(alice: Person):
+    odd = form({"field": "campaign", "test": "opened", "value": "²"}, do="drop:" + "9" * 5_000)
+    assert alice.client.post("/segments/rules", data=odd).status_code == 200
+
+
 def test_it_counts_while_it_is_written(alice: Person):
     factories.recipient(alice.workspace, attributes={"city": "LJUBLJANA"})
     factories.recipient(alice.workspace)
