@@ -49,7 +49,7 @@ def entries(text: str, *, reason: str) -> list[Entry]:
 
     Of a line the first cell with an @ counts. Raises Invalid for nothing and for too much.
     """
-    rows = [row for row in csv.reader(text.splitlines(), delimiter=_delimiter(text)) if any(row)]
+    rows = list(filter(any, _rows(text)))
     head = [cell.strip().lower() for cell in rows[0]] if rows else []
     is_head = bool(head) and not any("@" in cell for cell in head)
     place = head.index("reason") if is_head and "reason" in head else None
@@ -149,6 +149,18 @@ def _finish(workspace: HasId, row: SuppressionImport) -> None:
     who = user.name if user else "Somebody"
     summary = f"{who} put {row.added:,} addresses on the suppression list (“{row.name}”)"
     audit.record(workspace, "suppression.imported", summary, user=user, subject_id=row.id)
+
+
+def _rows(text: str) -> list[list[str]]:
+    reader = csv.reader(text.splitlines(), delimiter=_delimiter(text))
+    try:
+        return list(reader)
+    except csv.Error:  # a cell of more characters than it takes
+        raise Invalid(
+            f'Near line {reader.line_num:,} a quotation mark (") opens and never closes. Remove it'
+            " and try again.",
+            field="addresses",
+        ) from None
 
 
 def _entry(row: Sequence[str], place: int | None, reason: str) -> Entry:

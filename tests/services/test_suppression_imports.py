@@ -42,6 +42,12 @@ def test_an_empty_list_is_refused(text: str):
     assert refusal.value.field == "addresses"
 
 
+def test_a_quotation_mark_that_never_closes_is_told():
+    text = 'a@x.com\n"b@x.com\n' + "c@x.com\n" * 20_000
+    with pytest.raises(Invalid, match="quotation mark"):
+        entries(text, reason="x")
+
+
 def test_a_long_list_is_worked_off_in_steps_and_counted(alice: Person):
     suppressions.put(alice.workspace, ["p0@x.com"], reason="first", source="page")
     found = [(f"P{n}@x.com", "old") for n in range(CHUNK + 2)] + [("p1@x.com", ""), ("no", "")]
