@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, exists, select, text, update
+from sqlalchemy import delete, exists, func, select, text, update
 
 from campaign_app.extensions import db
 from campaign_app.lib import clock
 from campaign_app.lib.arrays import any_id
 from campaign_app.lib.tenancy import HasId
-from campaign_app.models.campaigns import Campaign, CampaignGroup
+from campaign_app.models.campaigns import EDITABLE, LIVE, Campaign, CampaignGroup
 from campaign_app.models.recipients import Group, GroupMember
 
 STEP = 10_000
 
-# A draft that was to go to (or to spare) a merged group goes to the one it became part of.
+# A campaign that is to go to (or to spare) a merged group goes to the one it became part of; also
+# one that has started and is not planned yet: without its exclusions it would mail too many.
 _MOVE_DRAFTS = text(
     """
     INSERT INTO campaign_groups (workspace_id, campaign_id, group_id, excluded)
@@ -28,7 +29,7 @@ _MOVE_DRAFTS = text(
     FROM campaign_groups cg
     JOIN campaigns c ON c.workspace_id = :workspace AND c.id = cg.campaign_id
     WHERE cg.workspace_id = :workspace AND cg.group_id = ANY(:sources)
-      AND c.status IN ('draft', 'scheduled')
+      AND c.planned_at IS NULL
     GROUP BY cg.workspace_id, cg.campaign_id
     ON CONFLICT DO NOTHING
     """
@@ -50,9 +51,27 @@ def hide(workspace: HasId, ids: Collection[int], *, purge_after: datetime) -> No
 
 
 def replace(workspace: HasId, sources: Collection[int], *, target: int) -> None:
-    """Choose `target` wherever a campaign that has not started had chosen one of the sources."""
+    """Choose `target` wherever a campaign that is not planned had chosen one of the sources."""
     values = {"workspace": workspace.id, "sources": list(sources), "target": target}
     db.session.execute(_MOVE_DRAFTS, values)
+
+
+def torn(workspace: HasId, ids: Collection[int]) -> Sequence[str]:
+    """Names of campaigns, still to be planned, that go to one of these groups and spare another."""
+    return db.session.scalars(
+        select(Campaign.name)
+        .join(CampaignGroup, CampaignGroup.campaign_id == Campaign.id)
+        .where(
+            CampaignGroup.workspace_id == workspace.id,
+            CampaignGroup.group_id == any_id(ids),
+            Campaign.workspace_id == workspace.id,
+            Campaign.status.in_((*EDITABLE, *LIVE)),
+            Campaign.planned_at.is_(None),
+        )
+        .group_by(Campaign.id)
+        .having(func.count(CampaignGroup.excluded.distinct()) > 1)
+        .order_by(Campaign.name)
+    ).all()
 
 
 def show_again(workspace: HasId, ids: Collection[int]) -> None:

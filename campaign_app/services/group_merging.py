@@ -40,11 +40,17 @@ def merge(
 ) -> tuple[BulkAction | None, bool]:
     """Let everybody of these groups join one of them (or another), which takes their place.
 
-    Campaigns that have not started follow. Raises Invalid when there is nothing to merge.
+    Campaigns that are not planned yet follow. Raises Invalid when there is nothing to merge, and
+    when one of them goes to a part of the groups and leaves another out: it cannot do both then.
     """
     sources = tuple(group.id for group in groups.chosen(workspace, ids) if group.id != into.id)
     if not sources:
         raise Invalid("Choose at least two groups to merge.")
+    if torn := group_endings.torn(workspace, [*sources, into.id]):
+        raise Invalid(
+            f"“{torn[0]}” goes to one of these groups and leaves another out. Change its audience"
+            " first."
+        )
     if not tallies.of_groups(workspace, sources):
         group_endings.replace(workspace, sources, target=into.id)
         group_endings.hide(workspace, sources, purge_after=clock.now() + EMPTY_KEPT)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from campaign_app.extensions import db
+from campaign_app.models.campaigns import Campaign, CampaignGroup
 from campaign_app.models.recipient_bulk import Action, BulkAction
-from campaign_app.models.recipients import Recipient
-from campaign_app.services import groups, recipient_bulk, recipient_index
+from campaign_app.models.recipients import Group, Recipient
+from campaign_app.services import audience_choice, groups, recipient_bulk, recipient_index
 from campaign_app.services.bulk_orders import Order
 from tests import factories
 from tests.people import Person
+
+
+def spare(campaign: Campaign, group: Group) -> None:
+    """Leave a group out of a campaign's audience."""
+    whose = {"workspace_id": campaign.workspace_id, "campaign_id": campaign.id}
+    factories.save(CampaignGroup(**whose, group_id=group.id, excluded=True))
 
 
 def long_one(person: Person) -> BulkAction:
@@ -106,6 +113,24 @@ def test_groups_are_merged_and_drafts_follow(alice: Person):
     assert groups.sizes(alice.workspace) == {one.id: 2}
     assert groups.waiting_campaigns(alice.workspace, one) == ["Autumn news"]
     assert alice.client.get(f"/groups/{two.id}").status_code == 404
+
+
+def test_whom_a_campaign_leaves_out_is_left_out_after_a_merge(alice: Person):
+    ana = factories.recipient(alice.workspace)
+    one, two = (factories.group(alice.workspace, members=[ana]) for _ in range(2))
+    started = factories.campaign(alice.workspace, status="sending")
+    spare(started, two)
+    alice.client.post("/groups/merge", data={"id": [one.id, two.id], "target_group": one.id})
+    assert list(audience_choice.of(alice.workspace, started).exclude_group_ids) == [one.id]
+
+
+def test_groups_that_a_campaign_treats_differently_are_not_merged(alice: Person):
+    one, two = (factories.group(alice.workspace) for _ in range(2))
+    spare(factories.campaign(alice.workspace, groups=[one], name="Autumn news"), two)
+    form = {"id": [one.id, two.id], "target_group": one.id}
+    page = alice.client.post("/groups/merge", data=form, follow_redirects=True).text
+    assert "“Autumn news” goes to one of these groups and leaves another out" in page
+    assert alice.client.get(f"/groups/{two.id}").status_code == 200
 
 
 def test_a_merge_is_undone_with_its_groups(alice: Person):
