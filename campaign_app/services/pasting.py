@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,9 @@ from campaign_app.services.consent import Why
 
 MAX_LINES = 10_000
 NAMED = re.compile(r"\s*\"?([^<>\"]*)\"?\s*<\s*([^<>\s]+)\s*>\s*")
+CELLS = re.compile(r"[\t,;|]")
+BETWEEN = re.compile(r"(@[^\s,;]+)\s*[;,]")
+"""Ends an address, so that the comma in `Doe, Ann <ann@example.com>; Bo <…>` parts nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +85,27 @@ def take_out(workspace: HasId, group: Group, *, text: str, user: User) -> TakenO
 def as_table(text: str) -> str:
     """The pasted lines as a CSV file of addresses and names; a table stays as it is.
 
+    A line without an address, among people and without cells, becomes a row: the check tells of it.
     Raises Invalid, with field "pasted", for more than MAX_LINES lines.
     """
     lines = list(_lines(text))
     if len(lines) > MAX_LINES:
         raise Invalid(f"That is more than {MAX_LINES:,} lines: upload a file.", field="pasted")
-    people = [_person(part) for _, part in lines]
-    if not all(people):
+    people = [(number, part, _person(part)) for number, part in lines]
+    if _is_table(people):
         return text
     file = io.StringIO()
-    csv.writer(file).writerows([("email", "name"), *filter(None, people)])
+    rows = (person or (part, "") for _, part, person in people)
+    csv.writer(file).writerows([("email", "name"), *rows])
     return file.getvalue()
+
+
+def _is_table(people: Sequence[tuple[int, str, tuple[str, str] | None]]) -> bool:
+    """Whether it begins with a header, or any line without a person has cells."""
+    parts = Counter(number for number, _, _ in people)
+    strays = [(number, part) for number, part, person in people if not person]
+    headed = bool(people) and people[0][2] is None
+    return headed or any(parts[number] > 1 or CELLS.search(part) for number, part in strays)
 
 
 def _person(text: str) -> tuple[str, str] | None:
@@ -122,10 +136,9 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
     """The filled lines with their numbers; a line may hold several addresses."""
     for number, line in enumerate(text.splitlines(), start=1):
         several = line.count("@") > 1
-        parts = re.split(r"[;,]", line) if several else [line.strip(" \t;,")]
-        for part in parts:
-            if part.strip():
-                yield number, part.strip()
+        for part in BETWEEN.sub(r"\1\n", line).split("\n") if several else [line]:
+            if filled := part.strip(" \t;,"):
+                yield number, filled
 
 
 def _read(lines: Sequence[tuple[int, str]]) -> tuple[dict[str, str], list[Problem]]:

@@ -99,6 +99,9 @@ def test_a_viewer_uploads_nothing(alice: Person):
     [
         ("ana@example.com\nBo Larsen <bo@example.com>", ["email", "name"]),
         ("ana@example.com; bo@example.com", ["email", "name"]),
+        ("Doe, Ana <ana@example.com>; Larsen, Bo <bo@example.com>", ["email", "name"]),
+        ("ana@example.com\nnot an address\nbo@example.com", ["email", "name"]),
+        ("a@example.com;b@example.com;Ana", ["Column 1", "Column 2", "Column 3"]),
         ("Mail\tCity\nana@example.com\tZagreb", ["Mail", "City"]),
         ("Mail,City\nana@example.com,Zagreb", ["Mail", "City"]),
     ],
