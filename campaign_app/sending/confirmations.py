@@ -21,8 +21,9 @@ from campaign_app.models.signups import Signup
 from campaign_app.sending import caps, probe, replies
 from campaign_app.sending.handover import Outgoing, TransportError
 from campaign_app.sending.replies import Action
+from campaign_app.sending.troubles import Ref
 from campaign_app.sending.workshop import Workshop
-from campaign_app.services import signup_forms, signup_mail
+from campaign_app.services import signup_forms, signup_mail, signups
 
 WAITS = (30, 60, 300, 1800, 7200, 21_600)
 """Seconds between attempts; after the last one the mail is given up."""
@@ -96,6 +97,9 @@ def _write(signup: Signup, url: str) -> _Letter | None:
     sender = form and form.sender_id and db.session.get(Sender, form.sender_id, **_ANYBODYS)
     if not public or not form or not sender:
         signup.mail_at, signup.problem = None, "The form has no sender any more."
+        return None
+    if not signups.may_be_asked(Ref(signup.workspace_id), signup.email):
+        signup.mail_at = None  # they were suppressed since they asked: nobody is told
         return None
     wait = _wait(sender)
     if wait:

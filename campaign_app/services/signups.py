@@ -66,9 +66,14 @@ def ask(form: SignupForm, answers: Answers) -> None:
     workspace, email = Ref(form.workspace_id), address.normalise(answers.email)
     if not answers.agreed:
         raise Invalid("Please tick the box below to agree.", field="consent")
-    suppression = suppressions.find(workspace, email)
-    if suppression is None or suppression.source in OWN_WISH:
+    if may_be_asked(workspace, email):
         _note(form, email, answers)
+
+
+def may_be_asked(workspace: HasId, email: str) -> bool:
+    """Whether no colleague has put the address on the suppression list by hand."""
+    suppression = suppressions.find(workspace, email)
+    return suppression is None or suppression.source in OWN_WISH
 
 
 def find(signup_id: int) -> Signup | None:

@@ -17,9 +17,9 @@ from campaign_app.models.senders import SenderState
 from campaign_app.models.signups import Signup
 from campaign_app.sending import confirmations
 from campaign_app.sending.workshop import Workshop
-from campaign_app.services import signup_forms, signups
+from campaign_app.services import signup_forms, signups, suppressions
 from campaign_app.services.signup_forms import FormDetails
-from campaign_app.services.signups import Answers
+from campaign_app.services.signups import Answers, Ref
 from tests import factories
 from tests.sending.engine import KEY
 from tests.smtp_sink import Fault, SmtpSink
@@ -79,6 +79,17 @@ def test_a_server_that_is_busy_is_asked_again(live_app: Flask, workshop: Worksho
         assert go(workshop) == 1
     db.session.refresh(signup)
     assert signup.problem == ""
+
+
+def test_whoever_was_suppressed_meanwhile_gets_none(live_app: Flask, workshop: Workshop):
+    with SmtpSink() as sink:
+        signup = sign_up(sink.port)
+        suppressions.put(Ref(signup.workspace_id), [signup.email], reason="No", source="page")
+        db.session.commit()
+        assert go(workshop) == 0
+    assert not sink.accepted
+    db.session.refresh(signup)
+    assert signup.mail_at is None
 
 
 def test_an_unknown_mailbox_is_given_up_at_once(live_app: Flask, workshop: Workshop):
