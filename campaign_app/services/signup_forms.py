@@ -74,8 +74,10 @@ def public(form_id: int) -> PublicForm | None:
     row = db.session.execute(
         select(SignupForm, func.coalesce(func.nullif(Sender.from_name, ""), Workspace.name))
         .join(Workspace, Workspace.id == SignupForm.workspace_id)
+        .join(Group, Group.id == SignupForm.group_id)
         .outerjoin(Sender, Sender.id == SignupForm.sender_id)
-        .where(SignupForm.id == form_id)
+        # A group that was deleted or merged is emptied later: nobody is to join it by then.
+        .where(SignupForm.id == form_id, ~Group.hidden)
         .execution_options(all_workspaces=True)  # its signed link is all that a stranger has
     ).one_or_none()
     return PublicForm(*row) if row else None
@@ -89,6 +91,7 @@ def offered(workspace: HasId) -> Sequence[SignupForm]:
         .where(
             Group.workspace_id == workspace.id,
             Group.public,
+            ~Group.hidden,
             SignupForm.is_open,
             SignupForm.sender_id.is_not(None),
         )

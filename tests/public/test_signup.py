@@ -9,11 +9,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from campaign_app.extensions import db
+from campaign_app.lib import clock
 from campaign_app.models.messages import Message
 from campaign_app.models.recipients import Recipient
 from campaign_app.models.signups import Signup, SignupForm
 from campaign_app.models.tracking import Engagement
-from campaign_app.services import groups
+from campaign_app.services import group_endings, groups
+from campaign_app.services.signups import Ref
 from tests import factories
 from tests.people import Person
 from tests.services.test_signups import make_form
@@ -39,6 +41,14 @@ def everybody(model: type) -> list:
 def confirmation(app: Flask) -> str:
     [signup] = everybody(Signup)
     return f"/s/confirm/{app.extensions['signups_signer'].sign(signup.id)}"
+
+
+def test_nobody_signs_up_for_a_group_that_has_ended(client: FlaskClient, form, address: str):
+    group_endings.hide(Ref(form.workspace_id), [form.group_id], purge_after=clock.now())
+    db.session.commit()
+    assert client.get(address).status_code == 410
+    assert client.post(address, data=TYPED).status_code == 410
+    assert not everybody(Signup)
 
 
 def test_a_stranger_signs_up_and_confirms(app: Flask, client: FlaskClient, address: str):
