@@ -9,6 +9,7 @@ from pathlib import Path
 from flask import current_app, g
 from werkzeug.datastructures import MultiDict
 
+from campaign_app.extensions import db
 from campaign_app.imports import excel, mapping, preview
 from campaign_app.imports.detect import Kind
 from campaign_app.imports.dialects import Dialect
@@ -24,9 +25,14 @@ Values = MultiDict[str, str]
 
 
 def file_of(row: Import) -> AbstractContextManager[Path]:
-    """The uploaded file, wherever it is kept; of a long text in a bucket, its first rows."""
+    """The uploaded file, wherever it is kept; of a long text in a bucket, its first rows.
+
+    Ends the transaction: none waits for a bucket, or for a large workbook.
+    """
     stores: Stores = current_app.extensions["stores"]
-    return stores.local_path(row.storage_key, head=HEAD_BYTES)
+    key = row.storage_key
+    db.session.commit()
+    return stores.local_path(key, head=HEAD_BYTES)
 
 
 def dialect_from(values: Values, row: Import) -> Dialect:
