@@ -42,11 +42,12 @@ def change(group: Group, body: GroupChanges) -> GroupOut:
     return GroupOut.of(g.workspace, group)
 
 
-@routes.delete("/<int:group_id>")
+@routes.delete("/<int:group_id>", conflicts=True)
 def delete(group: Group) -> None:
     """Delete a group.
 
-    Its recipients stay on your list, and campaigns that have started lose nobody.
+    Its recipients stay on your list, and campaigns that have started lose nobody. Refused (409)
+    while a campaign is still to leave its people out.
     """
     groups.delete_one(g.workspace, group, user=g.user)
 

@@ -74,6 +74,23 @@ def torn(workspace: HasId, ids: Collection[int]) -> Sequence[str]:
     ).all()
 
 
+def sparing(workspace: HasId, group_id: int) -> str:
+    """The name of a campaign, still to be planned, that leaves the group out; else empty."""
+    query = (
+        select(Campaign.name)
+        .join(CampaignGroup, CampaignGroup.campaign_id == Campaign.id)
+        .where(
+            CampaignGroup.workspace_id == workspace.id,
+            CampaignGroup.group_id == group_id,
+            CampaignGroup.excluded,
+            Campaign.workspace_id == workspace.id,
+            Campaign.status.in_((*EDITABLE, *LIVE)),
+            Campaign.planned_at.is_(None),
+        )
+    )
+    return db.session.scalar(query.order_by(Campaign.id).limit(1)) or ""
+
+
 def show_again(workspace: HasId, ids: Collection[int]) -> None:
     """Bring hidden groups back that have not been purged yet; a name that is taken gets a mark."""
     groups = db.session.scalars(

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from campaign_app.extensions import db
 from campaign_app.lib import clock
 from campaign_app.lib.arrays import any_id
-from campaign_app.lib.errors import Invalid, NotFound
+from campaign_app.lib.errors import Conflict, Invalid, NotFound
 from campaign_app.lib.tenancy import HasId, owned_by
 from campaign_app.models.campaigns import Campaign, CampaignGroup, CampaignStatus
 from campaign_app.models.people import User
@@ -83,7 +83,15 @@ def rename(workspace: HasId, group: Group, *, name: str, user: User) -> None:
 
 
 def delete_one(workspace: HasId, group: Group, *, user: User) -> None:
-    """Forget the group; its recipients stay, and so does what started campaigns planned."""
+    """Forget the group; its recipients stay, and so does what started campaigns planned.
+
+    Raises Conflict while a campaign is still to leave it out: without it, more would be mailed.
+    """
+    if sparing := group_endings.sparing(workspace, group.id):
+        raise Conflict(
+            f"“{group.name}” cannot be deleted: “{sparing}” leaves its people out. Change that"
+            " campaign’s audience first."
+        )
     summary = f"{user.name} deleted the group “{group.name}”"
     audit.record(workspace, "group.deleted", summary, user=user, subject_id=group.id)
     if tallies.of_group(workspace, group.id) > PURGED_AT_ONCE:

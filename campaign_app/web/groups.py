@@ -18,7 +18,7 @@ from wtforms import StringField, TextAreaField
 from wtforms.validators import DataRequired
 
 from campaign_app.extensions import db
-from campaign_app.lib.errors import Invalid
+from campaign_app.lib.errors import Conflict, Invalid
 from campaign_app.lib.words import fold
 from campaign_app.models.recipients import Group
 from campaign_app.services import group_endings, group_merging, groups, pasting
@@ -114,8 +114,13 @@ def delete(group_id: int) -> Response:
     """Forget a group; its recipients stay."""
     group = groups.get(g.workspace, group_id)
     name = group.name
-    groups.delete_one(g.workspace, group, user=g.user)
-    db.session.commit()
+    try:
+        groups.delete_one(g.workspace, group, user=g.user)
+        db.session.commit()
+    except Conflict as error:
+        db.session.rollback()
+        flash(error.message, "warning")
+        return redirect(url_for("groups.show", group_id=group_id))
     flash(f"The group “{name}” is deleted. Its recipients are still on your list.", "success")
     return redirect(url_for("groups.index"))
 

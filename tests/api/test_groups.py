@@ -6,7 +6,9 @@ import time
 
 import pytest
 
-from campaign_app.services import group_filling
+from campaign_app.extensions import db
+from campaign_app.services import audience_choice, group_filling
+from campaign_app.services.audience_choice import Choice
 from tests import factories
 from tests.api.program import Program, wrong
 from tests.api.test_campaigns import new_campaign
@@ -73,6 +75,18 @@ def test_a_deleted_groups_people_stay(program: Program):
     assert program.delete(group).status_code == 204
     assert program.get(group).status_code == 404
     assert emails(program, "/recipients") == ["ana@example.com"]
+
+
+def test_a_group_that_a_campaign_is_to_leave_out_stays(program: Program):
+    group = factories.group(program.workspace, name="Customers")
+    campaign = factories.campaign(program.workspace, name="July")
+    audience_choice.save(program.workspace, campaign, Choice(exclude_group_ids=[group.id]))
+    refusal = program.delete(f"/groups/{group.id}")
+    assert refusal.status_code == 409
+    assert "“July” leaves its people out" in refusal.get_json()["detail"]
+    campaign.status = "cancelled"
+    db.session.commit()
+    assert program.delete(f"/groups/{group.id}").status_code == 204
 
 
 def test_people_are_added_by_address_and_taken_out(program: Program):

@@ -133,6 +133,14 @@ def test_groups_that_a_campaign_treats_differently_are_not_merged(alice: Person)
     assert alice.client.get(f"/groups/{two.id}").status_code == 200
 
 
+def test_a_group_that_a_campaign_leaves_out_is_not_deleted(alice: Person):
+    group = factories.group(alice.workspace)
+    spare(factories.campaign(alice.workspace, name="Autumn news"), group)
+    page = alice.client.post(f"/groups/{group.id}/delete", follow_redirects=True).text
+    assert "“Autumn news” leaves its people out" in page
+    assert groups.get(alice.workspace, group.id)
+
+
 def test_a_merge_is_undone_with_its_groups(alice: Person):
     ana = factories.recipient(alice.workspace)
     one = factories.group(alice.workspace, name="One")
