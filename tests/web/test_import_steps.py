@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from flask import Flask
 from sqlalchemy import select
 
 from campaign_app.extensions import db
 from campaign_app.lib.clock import now
 from campaign_app.models.imports import EmptyCells, Existing, Import, ImportState
 from campaign_app.models.recipients import Group
-from campaign_app.web import import_columns
 from tests import factories
 from tests.imports import files
 from tests.people import Person
@@ -63,13 +61,6 @@ def test_a_sheet_can_be_chosen(alice: Person):
     assert "old@x.com" in page
     answer = alice.client.get(url, query_string={"sheet": "Lost", "header_row": "1"})
     assert (answer.status_code, "no sheet called “Lost”" in answer.text) == (422, True)
-
-
-def test_no_transaction_waits_for_the_store(app: Flask, alice: Person):
-    upload(alice)
-    with app.app_context(), import_columns.file_of(latest(alice)) as path:
-        assert path.is_file()
-        assert not db.session().in_transaction()
 
 
 def test_columns_are_kept_and_lead_to_the_options(alice: Person):
