@@ -11,6 +11,7 @@ from flask import Blueprint, abort, current_app, make_response, render_template,
 from werkzeug.wrappers import Response
 
 from campaign_app.extensions import db, limiter
+from campaign_app.lib import address
 from campaign_app.lib.errors import Conflict, Invalid
 from campaign_app.models.signups import Signup
 from campaign_app.services import signup_forms, signups
@@ -31,7 +32,9 @@ SPENT = "Those were many sign-ups in a short time. Please try again in an hour."
 
 def _address_key() -> str:
     """Whom the request is about; the throttle's memory is no place for addresses."""
-    return sha256(request.form.get("email", "").strip().lower().encode()).hexdigest()
+    text = request.form.get("email", "")
+    normal, _ = address.check(text)  # or a sign that nobody sees would make it another one
+    return sha256((normal or text).encode()).hexdigest()
 
 
 @bp.get("/<token>")
