@@ -21,8 +21,10 @@ from campaign_app.tasks import dispatch
 
 bp = Blueprint("signup", __name__, url_prefix="/s")
 
-TRAP = "website"
+TRAP = "your-website"
 """A field that people do not see: whoever fills it in is a program."""
+AGREED = "i-agree"
+"""Neither name, with its hyphen, can be that of an attribute that a form asks for."""
 FROM_ONE_PLACE = "30 per hour"
 FOR_ONE_ADDRESS = "5 per hour"
 BY_ONE_FORM = "1000 per hour"
@@ -117,5 +119,5 @@ def _answers(public: PublicForm) -> Answers:
         name=request.form.get("name", "") if public.form.ask_name else "",
         attributes={key: request.form.get(key, "") for key in public.form.attributes},
         ip=request.remote_addr or "",
-        agreed="consent" in request.form,
+        agreed=AGREED in request.form,
     )

@@ -20,7 +20,7 @@ from tests import factories
 from tests.people import Person
 from tests.services.test_signups import make_form
 
-TYPED = {"email": "ana@example.com", "name": "Ana", "city": "Novi Sad", "consent": "yes"}
+TYPED = {"email": "ana@example.com", "name": "Ana", "city": "Novi Sad", "i-agree": "yes"}
 
 
 @pytest.fixture
@@ -80,13 +80,22 @@ def test_the_answer_does_not_tell_who_is_on_the_list(client: FlaskClient, alice,
 
 
 def test_a_program_that_fills_in_the_trap_learns_nothing(client: FlaskClient, address: str):
-    answer = client.post(address, data={**TYPED, "website": "https://spam.example"})
+    answer = client.post(address, data={**TYPED, "your-website": "https://spam.example"})
     assert "look into your mailbox" in answer.text
     assert everybody(Signup) == []
 
 
+def test_no_attribute_is_taken_for_the_trap_or_for_the_agreement(app: Flask, client, alice: Person):
+    own = make_form(alice, attributes=["website", "consent"])
+    address = f"/s/{app.extensions['signup_forms_signer'].sign(own.id)}"
+    typed = {"email": "ana@example.com", "website": "ana.example", "consent": "no"}
+    assert "tick the box" in client.post(address, data=typed).text
+    client.post(address, data={**typed, "i-agree": "yes"})
+    assert [one.attributes["website"] for one in everybody(Signup)] == ["ana.example"]
+
+
 @pytest.mark.parametrize(
-    ("wrong", "words"), [({"email": "ana"}, "has no @"), ({"consent": ""}, "tick the box")]
+    ("wrong", "words"), [({"email": "ana"}, "has no @"), ({"i-agree": ""}, "tick the box")]
 )
 def test_what_is_wrong_is_said_and_what_was_typed_stays(client, address, wrong, words):
     typed = {key: value for key, value in {**TYPED, **wrong}.items() if value}

@@ -21,7 +21,7 @@ from tests.services.test_signups import make_form
 from tests.smtp_sink import SmtpSink
 from tests.stack.workers import Workers, workers
 
-TYPED = {"email": "ana@example.com", "consent": "yes"}
+TYPED = {"email": "ana@example.com", "i-agree": "yes"}
 
 
 def wait_for(is_true: Callable[[], object], stack: Workers) -> None:
