@@ -29,7 +29,7 @@ PARTS = "parts"
 PART_ADDRESS = "/parts/"
 """Where a part is PUT; its ticket follows."""
 RESERVE_BYTES = 64 * 1024 * 1024
-"""Room that stays free when an upload begins: for the database and the journals."""
+"""Room that uploads leave free: for the database and the journals."""
 BLOCK = 1024 * 1024
 MD5_LENGTH = 32
 FILE_GONE = "The uploaded file is no longer here. Upload it again."
@@ -100,6 +100,9 @@ class FolderStore:
         folder = self._parts_of(ticket.upload)
         try:
             with (folder / "lock").open("rb") as lock, (folder / "data").open("r+b", 0) as data:
+                # Many begin while there is room for each of them alone.
+                if shutil.disk_usage(folder).free < ticket.length + RESERVE_BYTES:
+                    raise NoRoom
                 writing = _Writing(lock, data, folder / str(ticket.number))
                 return f'"{writing.receive(ticket, stream)}"'
         except FileNotFoundError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,9 +14,9 @@ import requests
 
 from campaign_app.lib import clock
 from campaign_app.lib.errors import Conflict, Invalid, Unavailable
-from campaign_app.lib.storage import MEBIBYTE, Gone, Part, Plan, Store, part_size_for
+from campaign_app.lib.storage import MEBIBYTE, Gone, NoRoom, Part, Plan, Store, part_size_for
 from campaign_app.lib.stores import Stores, open_at
-from campaign_app.lib.tickets import TicketOffice
+from campaign_app.lib.tickets import Ticket, TicketOffice
 from tests.s3_server import S3Server, s3_server
 
 SIZE = 8 * MEBIBYTE + 1234
@@ -166,6 +167,15 @@ def test_a_bucket_that_is_away_can_be_tried_again(s3: S3Server, tmp_path: Path):
         open_at(tmp_path, TicketOffice("x"), wrong).new.begin(5)
     assert refused.value.retryable
     assert closed.origin == s3.url
+
+
+def test_no_part_takes_the_room_that_is_left_for_the_database(tmp_path: Path):
+    folder = open_at(tmp_path, TicketOffice("x")).folder
+    name = folder.begin(5).key.rpartition("/")[2]
+    stream = io.BytesIO(b"12345")
+    with pytest.raises(NoRoom):
+        folder.receive(Ticket(name, 1, 0, shutil.disk_usage(tmp_path).free, 0), stream)
+    assert stream.tell() == 0
 
 
 def test_a_bucket_that_is_not_configured_any_more_is_named(tmp_path: Path):
