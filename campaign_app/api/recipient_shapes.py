@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from campaign_app.api.shapes import Body, Email, Id, Moment, OptionalText, Out, Paging, Text
 from campaign_app.lib.tenancy import HasId
@@ -203,12 +203,9 @@ class OptOut(Body):
 class OptIn(Body):
     """Who wants mail, again or for the first time."""
 
-    # Left out, it is refused in the words of the service, which say what a reason is.
-    model_config = ConfigDict(json_schema_extra={"required": ["email", "reason"]})
-
     email: Email
     reason: Text = Field(
-        "",
+        "A program asked for it and said nothing more",
         max_length=MAX_REASON,
         description="How they asked for it; it is kept as your evidence.",
         examples=["Signed up at the fair, 3 May"],

@@ -106,11 +106,18 @@ def test_opting_in_brings_back_whoever_bounced(program: Program):
     assert (answer["status"], answer["suppressed"]) == ("subscribed", False)
 
 
-@pytest.mark.parametrize("body", [{"email": ANA}, {"email": ANA, "reason": " "}])
-def test_opting_in_says_how_it_was_asked_for(program: Program, body: dict[str, str]):
+def test_who_opts_in_without_a_reason_is_on_record_as_that(program: Program):
     add(program)
     program.post("/recipients/opt-out", {"email": ANA})
-    answer = program.post("/recipients/opt-in", body)
+    assert program.post("/recipients/opt-in", {"email": ANA}).status_code == 200
+    [event, *_] = consent.history(program.workspace, ANA)
+    assert "said nothing more" in event[0].reason
+
+
+def test_a_blank_reason_is_none(program: Program):
+    add(program)
+    program.post("/recipients/opt-out", {"email": ANA})
+    answer = program.post("/recipients/opt-in", {"email": ANA, "reason": " "})
     assert answer.status_code == 422
     assert "/reason" in wrong(answer)
     assert emails(program, "/recipients/active") == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -80,11 +81,11 @@ def test_it_goes_on_after_a_pause_and_after_a_reload(author: Page, tmp_path: Pat
     file, parts = big(tmp_path), count_parts(author)
     throttle(author, bytes_a_second=SLOW_BYTES)
     choose(author, file)
-    expect(author.locator("[data-upload-percent]")).to_contain_text("4")
+    expect(author.locator("[data-upload-percent]")).to_contain_text(re.compile(r"[2-9]\d"))
     author.get_by_role("button", name="Pause").click()
     expect(author.locator("[data-upload-text]")).to_contain_text("Paused")
-    author.get_by_role("button", name="Go on").click()
-    expect(author.locator("[data-upload-percent]")).to_contain_text("6")
+    with author.expect_event("requestfinished", lambda one: one.method == "PUT"):
+        author.get_by_role("button", name="Go on").click()
     author.reload()
     expect(author.locator("[data-upload-resume]")).to_contain_text("people.csv")
     parts.clear()

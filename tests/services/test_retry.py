@@ -152,8 +152,9 @@ def test_two_workers_at_one_retry_count_once(many: Engine, live_app: Flask):
 def test_many_suppressed_failures_are_a_clear_answer(many: Engine):
     db.session.execute(
         text(
-            "INSERT INTO suppressions (workspace_id, email, reason, source)"
-            " SELECT workspace_id, address, '', 'test' FROM messages"
+            "INSERT INTO suppressions (workspace_id, email, email_hash, reason, source)"
+            " SELECT workspace_id, address, sha256(convert_to(address, 'UTF8')), '', 'test'"
+            " FROM messages"
         )
     )
     db.session.commit()

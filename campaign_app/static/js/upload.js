@@ -69,6 +69,7 @@ class Upload {
     this.part("plain").hidden = true;
     this.listen();
     this.offerRest();
+    this.choose(this.input.files[0]); // somebody may have been quicker than this script
   }
 
   part(name) {
