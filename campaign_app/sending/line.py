@@ -120,7 +120,7 @@ class Line:
     def _learn(self, result: WindowResult, seconds: float) -> None:
         handed_over = sum(one.fate is not Fate.NOT_SENT for one in result.outcomes)
         self._accepted += sum(one.fate is Fate.ACCEPTED for one in result.outcomes)
-        self._room -= len(result.outcomes)
+        self._room -= handed_over
         metrics.window(messages=handed_over, seconds=seconds)
         if handed_over:
             pace = handed_over / max(seconds, 0.001)

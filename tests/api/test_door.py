@@ -150,7 +150,7 @@ def test_a_token_has_an_allowance(throttled_app: Flask, alice: Person, charlie: 
     path = f"/senders/{sender.id}/test"
     seen = [program.post(path, {"to": "a@example.com"}) for _ in range(21)]
     assert [answer.status_code for answer in seen] == [200] * 20 + [429]
-    assert 0 < int(seen[-1].headers["Retry-After"]) <= 600
+    assert 0 < int(seen[-1].headers["Retry-After"]) <= 600 + 1  # it is rounded up
     assert seen[-1].get_json()["retryable"] is True
     assert other.get("/senders").status_code == 200
 

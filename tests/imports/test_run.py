@@ -133,12 +133,12 @@ def test_quotes_backslashes_and_emoji_arrive_as_they_are(workspace, tmp_path):
     assert person.name == text.replace(" \t ", " ")
 
 
-def test_a_hundred_thousand_rows_arrive_with_repeats_across_batches(workspace, tmp_path):
-    lines = [f"user{n % 95_000}@x.com;Müller {n};0{n}" for n in range(100_000)]
+def test_tens_of_thousands_of_rows_arrive_with_repeats_across_batches(workspace, tmp_path):
+    lines = [f"user{n % 28_000}@x.com;Müller {n};0{n}" for n in range(30_000)]
     content = "\n".join(["E-Mail;Name;PLZ", *lines]).encode("cp1252")
     row = done(waiting(workspace, tmp_path, content), tmp_path)
-    assert counts(row) == {"rows": 100_000, "new": 95_000, "duplicates": 5_000}
-    assert people(workspace)["user4999@x.com"].attributes == {"plz": "099999"}
+    assert counts(row) == {"rows": 30_000, "new": 28_000, "duplicates": 2_000}
+    assert people(workspace)["user1999@x.com"].attributes == {"plz": "029999"}
 
 
 def test_the_same_file_again_changes_only_what_it_repeats(workspace, tmp_path):
