@@ -138,32 +138,39 @@ class Scene:
 
 
 @contextmanager
-def scene(
+def scene(stage: Stage, folder: Path, *, people: int = PEOPLE, **options: Any) -> Iterator[Scene]:
+    """Servers, workers and a campaign to `people`, none with `people=0`.
+
+    `options` are those of `standing`, and of `mailing.launch`.
+    """
+    ours = {name: options.pop(name) for name in STANDING if name in options}
+    with standing(stage, folder, **ours) as play:
+        if people:
+            play.mail(people=people, **options)
+        yield play
+
+
+STANDING = ("sending", "script", "server", "lease")
+
+
+@contextmanager
+def standing(
     stage: Stage,
     folder: Path,
     *,
-    people: int = PEOPLE,
     sending: int = 1,
     script: Iterable[Fault] = (),
     server: dict[str, Any] | None = None,
     lease: int = LEASE,
-    **options: Any,
 ) -> Iterator[Scene]:
-    """Servers, `sending` workers and a campaign to `people`, none with `people=0`.
-
-    `server` are the mail server's options, `options` those of `mailing.launch`.
-    """
+    """`sending` workers at work, without a campaign; `server` are the mail server's options."""
     stage.mend()
     tables = stage.database()
     config = replace(stage.config(tables.url, folder), lease_seconds=lease, workers=sending)
-    with (
-        _serving(folder, script, **(server or {})) as mail,
-        workers(config, folder, sending=sending, jobs=False) as stack,
-    ):
+    serving = _serving(folder, script, **(server or {}))
+    with serving as mail, workers(config, folder, sending=sending, jobs=False) as stack:
         play = Scene(stage, mail, stack, tables)
         play.wait_for_workers()
-        if people:
-            play.mail(people=people, **options)
         yield play
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
 
 from campaign_app.extensions import db
 from campaign_app.imports import run
@@ -19,9 +18,10 @@ from campaign_app.imports.merge import Merger
 from campaign_app.imports.prepare import Preparer
 from campaign_app.lib import clock
 from campaign_app.models.imports import EmptyCells, Existing, Import, ImportState
-from campaign_app.models.recipients import RecipientStatus, Suppression
+from campaign_app.models.recipients import Group, RecipientStatus, Suppression
 from tests import factories
 from tests.imports import files
+from tests.imports.imported import stored
 
 COLUMNS = [
     Column("Mail", Target.EMAIL),
@@ -37,13 +37,6 @@ ROWS = st.lists(
 ATTRIBUTES = st.fixed_dictionaries({}, optional={"city": CELLS, "plan": CELLS, "age": CELLS})
 PEOPLE = st.dictionaries(
     st.sampled_from(EMAILS), st.tuples(CELLS, ATTRIBUTES, st.booleans()), max_size=4
-)
-SNAPSHOT = text(
-    """
-    SELECT r.id, r.email, r.name, r.attributes, r.tags, r.status, r.created_at, r.updated_at,
-           ARRAY(SELECT group_id FROM group_members m WHERE m.recipient_id = r.id ORDER BY 1)
-    FROM recipients r WHERE r.workspace_id = :id ORDER BY r.id
-    """
 )
 
 
@@ -65,17 +58,18 @@ class Model:
             self.counts["invalid"] += 1
             return
         self.counts["duplicates"] += email in self.kinds
+        self._put(email, name, {key: value for key, value in cells.items() if value})
+
+    def _put(self, email: str, name: str, filled: dict[str, str]) -> None:
         stood = self.people.get(email)
-        filled = {key: value for key, value in cells.items() if value}
         if stood is None:
             after = (name, filled, frozenset(self.row.tags))
+            self.kinds[email] = "new"
         else:
             after = (*self._merged(stood, name, filled), stood[2] | set(self.row.tags))
+            if after != stood and self.kinds.get(email) in (None, "unchanged"):
+                self.kinds[email] = "updated"
         self.people[email] = after
-        if stood is None:
-            self.kinds[email] = "new"
-        elif after != stood and self.kinds.get(email) in (None, "unchanged"):
-            self.kinds[email] = "updated"
         self.kinds.setdefault(email, "unchanged")
 
     def _merged(self, stood, name, filled):
@@ -114,12 +108,20 @@ def cut(rows, size: int):
     return [rows[place : place + size] for place in range(0, len(rows), size)]
 
 
-def stored(workspace):
-    return db.session.execute(SNAPSHOT, {"id": workspace.id}).all()
-
-
 def an_import(workspace, people, **values) -> Import:
     """An import into a workspace with these people, of whom the first is suppressed."""
+    group = a_list(workspace, people)
+    factories.save(Suppression(workspace_id=workspace.id, email="a@x.com"))
+    row = Import(workspace_id=workspace.id, filename="x", storage_key="uploads/x", size=1)
+    row.mapping = [column.as_entry() for column in COLUMNS]
+    row.group_ids, row.started_at = [group.id], clock.now()
+    for name, value in values.items():
+        setattr(row, name, value)
+    return factories.save(row)
+
+
+def a_list(workspace, people) -> Group:
+    """These people; the first is in the group that is given, the second in another."""
     group, other = factories.group(workspace), factories.group(workspace, name="Other")
     made = [
         factories.recipient(
@@ -134,13 +136,7 @@ def an_import(workspace, people, **values) -> Import:
     ]
     for person in made[:2]:
         factories.join(group if person is made[0] else other, person)
-    factories.save(Suppression(workspace_id=workspace.id, email="a@x.com"))
-    row = Import(workspace_id=workspace.id, filename="x", storage_key="uploads/x", size=1)
-    row.mapping = [column.as_entry() for column in COLUMNS]
-    row.group_ids, row.started_at = [group.id], clock.now()
-    for name, value in values.items():
-        setattr(row, name, value)
-    return factories.save(row)
+    return group
 
 
 @dataclass(frozen=True)

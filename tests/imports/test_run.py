@@ -10,34 +10,21 @@ import pytest
 from sqlalchemy import select, update
 
 from campaign_app.extensions import db
-from campaign_app.imports import job, preview, run
+from campaign_app.imports import job, run
 from campaign_app.lib import clock
 from campaign_app.models.imports import Import, ImportState
 from campaign_app.models.recipients import GroupMember, Recipient, RecipientStatus, Suppression
 from campaign_app.services import audit
 from tests import factories
 from tests.imports import files
+from tests.imports.imported import an_import
 
 ALL = {"all_workspaces": True}
 
 
 def waiting(workspace, folder: Path, content: bytes | str, **values) -> int:
     """An import of this content that a person has confirmed."""
-    path = files.written(folder, content)
-    shown = preview.preview(path, preview.detect(path))
-    row = Import(
-        workspace_id=workspace.id,
-        filename="people.csv",
-        storage_key=path.name,
-        size=path.stat().st_size,
-        state=ImportState.WAITING,
-        heartbeat_at=clock.now(),
-        options=shown.dialect.as_options(),
-        mapping=[column.as_entry() for column in shown.columns],
-    )
-    for name, value in values.items():
-        setattr(row, name, value)
-    return factories.save(row).id
+    return an_import(workspace, folder, content, **values).id
 
 
 def loaded(import_id: int) -> Import:

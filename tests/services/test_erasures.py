@@ -45,11 +45,21 @@ OTHERS = ("diana@example.com", "ana@example.com.au", "x-ana@example.com")
 @pytest.fixture
 def ana(alice: Person, app: Flask) -> Recipient:
     """Ana left traces wherever somebody can."""
-    place = {"workspace_id": alice.workspace.id}
     ana = recipients.add(
         alice.workspace, email=ANA, name="Ana", pairs=[("city", "Split")], user=alice.user
     )
     factories.group(alice.workspace, members=[ana])
+    mail(alice, ana)
+    consent.unsubscribe(alice.workspace, ana, reason=f"{ANA} wrote to us", source="page")
+    ask(make_form(alice), email=ANA)
+    write_down(alice, ana)
+    import_from(alice, ana, Path(app.extensions["stores"].state_path))
+    act_upon(alice, ana)
+    return ana
+
+
+def mail(alice: Person, ana: Recipient) -> None:
+    """She is mailed, opens and clicks, and a server names her in its refusal."""
     sent = factories.message(factories.campaign(alice.workspace), ana)
     mailings.refuse(sent, f"5.2.2 <{ANA}> is full")
     for table in ("open_events", "click_events"):
@@ -61,15 +71,11 @@ def ana(alice: Person, app: Flask) -> Recipient:
                 " FROM messages"
             )
         )
-    consent.unsubscribe(alice.workspace, ana, reason=f"{ANA} wrote to us", source="page")
-    ask(make_form(alice), email=ANA)
-    leave_traces(alice, ana, place, Path(app.extensions["stores"].state_path))
-    return ana
 
 
-def leave_traces(alice: Person, ana: Recipient, place: dict[str, int], state: Path) -> None:
-    """What imports, bulk actions, programs and colleagues have written of her."""
-    group = factories.group(alice.workspace)
+def import_from(alice: Person, ana: Recipient, state: Path) -> None:
+    """What an import has kept of her: examples, what an undo needs, a file of rejected rows."""
+    place = {"workspace_id": alice.workspace.id}
     done = factories.save(
         Import(**place, filename="a.csv", storage_key="a", size=1, rejected_key="rejected/e.csv")
     )
@@ -78,19 +84,29 @@ def leave_traces(alice: Person, ana: Recipient, place: dict[str, int], state: Pa
     rest = {"made": [], "joined": [], "joined_groups": [], "updated": [clock.now()] * 2}
     batch = {**place, "import_id": done.id, "number": 1, "changed": [1, ana.id]}
     factories.save(ImportBatch(**batch, **former, **rest))
+    with RejectsFile(state / "rejected/e.csv") as file:
+        file.add([rejected(ANA), rejected("bo@example")])
+
+
+def act_upon(alice: Person, ana: Recipient) -> None:
+    """What a bulk action and a program have kept of her."""
+    place = {"workspace_id": alice.workspace.id}
     bulk = factories.save(BulkAction(**place, action=Action.DELETE, order={"search": ANA}))
     factories.save(
         RecipientChange(**place, bulk_id=bulk.id, recipient_id=ana.id, email=ANA, former={})
     )
+    group = factories.group(alice.workspace)
     addresses = "\n".join(["bo@example.com", ANA, *OTHERS])
     factories.save(
         WaitingAddresses(**place, group_id=group.id, addresses=addresses, reason="", source="api")
     )
     factories.save(IdempotencyKey(**place, key="k", request_digest="d", answer=f'{{"to":"{ANA}"}}'))
+
+
+def write_down(alice: Person, ana: Recipient) -> None:
+    """What colleagues have written of her, at a friend's and in the log."""
     factories.recipient(alice.workspace, email=OTHERS[0], attributes={"friend": f"to={ANA}."})
-    audit.record(alice.workspace, "note", f"{', '.join(OTHERS)} and {ANA}", user=alice.user)
-    with RejectsFile(state / "rejected/e.csv") as file:
-        file.add([rejected(ANA), rejected("bo@example")])
+    audit.record(alice.workspace, "note", f"{', '.join(OTHERS)} and {ana.email}", user=alice.user)
     db.session.commit()
 
 
