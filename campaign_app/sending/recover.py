@@ -28,6 +28,8 @@ from campaign_app.services import housekeeping, unconfirmed
 
 MOST = 200
 """Batches taken back in one round."""
+SETTLE_SECONDS = 15
+"""Until a batch is taken back again when whoever took it back died over it; a round takes one."""
 KEPT_SECONDS = 86_400
 """How long a journal that nobody deleted is kept after its last line."""
 SOUGHT_DAYS = housekeeping.LOST_KEPT.days
@@ -40,7 +42,8 @@ log = logs.get(__name__)
 # Raising the fence first is what shuts the former holder out.
 _TAKE = text(
     """
-    UPDATE batches SET fence = fence + 1, lease_until = now() + interval '1 minute'
+    UPDATE batches
+    SET fence = fence + 1, lease_until = now() + make_interval(secs => :seconds)
     WHERE id IN (
         SELECT id FROM batches
         WHERE state = 'sending' AND COALESCE(lease_until, '-infinity') < now()
@@ -99,6 +102,7 @@ def take_back(journals: Path, *, campaign_id: int | None = None, own: bool = Fal
     """
     values = {
         "most": MOST,
+        "seconds": SETTLE_SECONDS,
         "campaign": campaign_id,
         "journals": journal_names.present(journals) if own else None,
     }
