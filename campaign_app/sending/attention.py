@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic
+from typing import NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,6 +20,8 @@ from campaign_app.sending.sharing import Stay
 from campaign_app.sending.slots import Seen
 
 SURELY_SECONDS = 1.0
+SHARED_SECONDS = 0.25
+"""How old another drain's look at the database may be to serve for one's own."""
 
 _AS_BEFORE = text(
     """
@@ -28,6 +31,46 @@ _AS_BEFORE = text(
           AND c.tpm IS NOT DISTINCT FROM CAST(:tpm AS int))
     """
 )
+
+
+class _Basis(NamedTuple):
+    """What a window goes by: the same for all connections of a sender that send one campaign."""
+
+    sender: int
+    version: str
+    campaign: int
+    tpm: int | None
+
+
+class _Looks:
+    """What this process's drains have found in the database: a hundred of them look as one."""
+
+    def __init__(self) -> None:
+        self._found: dict[_Basis, tuple[float, int | None, bool]] = {}
+
+    def has_changed(self, basis: _Basis, count: int | None) -> bool:
+        """Whether the sender or the campaign is another by now; `count` is what led to the look."""
+        at, seen, has_changed = self._found.get(basis, (float("-inf"), None, False))
+        now = monotonic()
+        if seen == count and now - at < SHARED_SECONDS:
+            return has_changed
+        fresh = [one for one in list(self._found.items()) if now - one[1][0] < SHARED_SECONDS]
+        self._found = dict(fresh)
+        has_changed = _look(basis)
+        self._found[basis] = (now, count, has_changed)
+        return has_changed
+
+
+_looks = _Looks()
+
+
+def _look(basis: _Basis) -> bool:
+    try:
+        return not db.session.scalar(_AS_BEFORE, basis._asdict())
+    except SQLAlchemyError:
+        return False  # the window's own end will meet the same, and knows what to do
+    finally:
+        db.session.rollback()
 
 
 class Attention:
@@ -63,23 +106,15 @@ class Attention:
             return False
         self._next_look = now + LOOK_SECONDS
         count = changes.latest()
-        if count in (None, self._count) and now < self._surely:
+        is_told = count not in (None, self._count)
+        if not is_told and now < self._surely:
             return False
         self._count, self._surely = count, now + SURELY_SECONDS
-        return self._stay.is_unwanted() or self._has_changed()
+        return (is_told and self._stay.is_unwanted()) or self._has_changed()
 
     def _has_changed(self) -> bool:
         if self._seen is None or self._claim is None:
             return False
-        values = {
-            "sender": self._seen.sender.id,
-            "version": self._seen.version,
-            "campaign": self._claim.campaign_id,
-            "tpm": self._claim.tpm,
-        }
-        try:
-            return not db.session.scalar(_AS_BEFORE, values)
-        except SQLAlchemyError:
-            return False  # the window's own end will meet the same, and knows what to do
-        finally:
-            db.session.rollback()
+        seen, claim = self._seen, self._claim
+        basis = _Basis(seen.sender.id, seen.version, claim.campaign_id, claim.tpm)
+        return _looks.has_changed(basis, self._count)

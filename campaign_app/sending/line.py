@@ -28,11 +28,11 @@ FIRST_WINDOW = 50
 SMALL_WINDOW = 200
 """A smaller one pays too much for its transaction (50: 350 µs a message, 100: 180, 200: 155, 400:
 150, of process and database together), so up to here it may take SLOW_SECONDS."""
-SLOW_SECONDS = 4.0
+SLOW_SECONDS = 5.0
 LARGEST_WINDOW = 400
 BATCH = 50
 """Messages in a batch."""
-LONGEST_WINDOW = 6.0
+LONGEST_WINDOW = 8.0
 """Seconds after which a window that turns out slow begins no further message."""
 
 log = logs.get(__name__)
@@ -42,7 +42,7 @@ class Line:
     """One connection at a time to one sender's server.
 
     `window` is how many messages the connection sends in a quarter of a second, as far as its last
-    windows tell, or up to SMALL_WINDOW of them in SLOW_SECONDS.
+    windows tell, or up to SMALL_WINDOW of them in SLOW_SECONDS; from a batch on, whole batches.
     """
 
     def __init__(self, workshop: Workshop, lease: Lease) -> None:
@@ -125,7 +125,7 @@ class Line:
         if handed_over:
             pace = handed_over / max(seconds, 0.001)
             fits = int(max(pace * WINDOW_SECONDS, min(pace * SLOW_SECONDS, SMALL_WINDOW)))
-            self.window = max(1, min(fits, self.window * 2, LARGEST_WINDOW))
+            self.window = max(1, min(_whole(fits), self.window * 2, LARGEST_WINDOW))
         if result.broken:
             self.hang_up()
 
@@ -150,3 +150,8 @@ class Line:
             self.journal.close()
         else:
             self.journal.remove()
+
+
+def _whole(messages: int) -> int:
+    """The nearest number of whole batches: what is left of one would be a window of its own."""
+    return round(messages / BATCH) * BATCH if messages > BATCH else messages
