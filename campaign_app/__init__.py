@@ -22,17 +22,21 @@ MOST_IN_ONE = 2 * 1024**3
 """Bytes of one request; what is larger comes in parts."""
 
 
-def create_app(config: Config | None = None, *, idle_seconds: int | None = None) -> Flask:
+def create_app(
+    config: Config | None = None, *, idle_seconds: int | None = None, statement_seconds: int = 0
+) -> Flask:
     """The application, ready to serve; settings come from the environment unless given.
 
     `idle_seconds` is how long a database session may stop in mid-transaction, a lease's time unless
-    given. Raises ConfigError when a setting is missing or unreadable.
+    given; `statement_seconds` is how long a statement may take, 0 for any time.
+    Raises ConfigError when a setting is missing or unreadable.
     """
     config = config or Config.from_environ()
     logs.configure(level=config.log_level, as_json=config.log_json)
     metrics.configure(config.state_path / "metrics")
     app = Flask(__name__)
-    app.config.update(_flask_settings(config, idle_seconds or config.lease_seconds))
+    patience = _patience(idle_seconds or config.lease_seconds, statement_seconds)
+    app.config.update(_flask_settings(config, patience))
     app.extensions["carillon_config"] = config
     app.extensions["vault"] = Vault(config.encryption_keys)
     app.extensions["signer"] = Signer(config.secret_key)
@@ -52,7 +56,7 @@ def create_app(config: Config | None = None, *, idle_seconds: int | None = None)
     return app
 
 
-def _flask_settings(config: Config, idle_seconds: int) -> dict[str, object]:
+def _flask_settings(config: Config, patience: str) -> dict[str, object]:
     return {
         "SECRET_KEY": config.secret_key,
         "SQLALCHEMY_DATABASE_URI": config.sqlalchemy_url,
@@ -62,7 +66,7 @@ def _flask_settings(config: Config, idle_seconds: int) -> dict[str, object]:
             "max_overflow": 8,
             "pool_pre_ping": True,
             "hide_parameters": True,  # an error in the log must not tell addresses and hashes
-            "connect_args": {"options": _patience(idle_seconds)},
+            "connect_args": {"options": patience},
         },
         "RATELIMIT_STORAGE_URI": config.redis_url,
         "RATELIMIT_ENABLED": config.environment != "testing",
@@ -94,13 +98,16 @@ def _stores(config: Config) -> stores.Stores:
     return stores.open_at(config.state_path, tickets, bucket if bucket.name else None)
 
 
-def _patience(idle_seconds: int) -> str:
-    """PostgreSQL ends a session that stops in mid-transaction for longer than this.
+def _patience(idle_seconds: int, statement_seconds: int) -> str:
+    """PostgreSQL ends a session that stops in mid-transaction, and a statement, after this long.
 
     A frozen worker, or a host that fell off the network, would hold its rows for hours, and whoever
     takes its batches back would wait for them.
     """
-    return f"-c idle_in_transaction_session_timeout={idle_seconds * 1000}"
+    return (
+        f"-c idle_in_transaction_session_timeout={idle_seconds * 1000}"
+        f" -c statement_timeout={statement_seconds * 1000}"
+    )
 
 
 def _connect(app: Flask, config: Config) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from campaign_app.extensions import db, limiter
-from campaign_app.lib import logs
+from campaign_app.lib import logs, patience
 from campaign_app.lib.errors import CarillonError, Invalid, InvalidEntries, NotFound
 
 MIMETYPE = "application/problem+json"
@@ -118,10 +118,12 @@ def of_impossible(error: DataError) -> Response:
 
 
 def of_absence(error: OperationalError | InterfaceError) -> Response:
-    """The database is away, or broke off: the request may be repeated."""
+    """The database is away, broke off, or stopped what took too long: it may be repeated."""
     db.session.rollback()
-    log.error("database away", path=request.path, reason=str(error.orig))
-    answer = problem(503, "The database does not answer. Try again in a moment.", retryable=True)
+    stopped = patience.reason(error) if isinstance(error, OperationalError) else ""
+    log.error("database away or stopped", path=request.path, reason=str(error.orig))
+    message = stopped or "The database does not answer. Try again in a moment."
+    answer = problem(503, message, retryable=True)
     answer.headers["Retry-After"] = str(RETRY_SECONDS)
     return answer
 

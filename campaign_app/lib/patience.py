@@ -5,13 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from psycopg2.errors import QueryCanceled
+from psycopg2.errors import (
+    DeadlockDetected,
+    LockNotAvailable,
+    QueryCanceled,
+    SerializationFailure,
+)
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from campaign_app.extensions import db
 
 T = TypeVar("T")
+
+TOO_LONG = (
+    "That took too long, so it was stopped, and nothing has changed. Ask for less, by a narrower"
+    " filter for example, or try again in a moment."
+)
+IN_THE_WAY = (
+    "Others were changing the same at the same moment, so this was stopped, and nothing has"
+    " changed. Try again."
+)
 
 _LIMIT = text("SELECT set_config('statement_timeout', :limit, true)")
 
@@ -29,3 +43,16 @@ def within(seconds: float, ask: Callable[[], T]) -> T | None:
             return None
         raise
     return answer
+
+
+def without_end() -> None:
+    """Let the statements of this transaction take as long as they need: nobody waits for them."""
+    db.session.execute(_LIMIT, {"limit": "0"})
+
+
+def reason(error: OperationalError) -> str:
+    """Why PostgreSQL stopped a statement, in words for people; empty when it is itself away."""
+    if isinstance(error.orig, QueryCanceled):
+        return TOO_LONG
+    hindered = isinstance(error.orig, DeadlockDetected | LockNotAvailable | SerializationFailure)
+    return IN_THE_WAY if hindered else ""

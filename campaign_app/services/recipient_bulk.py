@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import delete, func, literal, or_, select, text, update
+from sqlalchemy import delete, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 
 from campaign_app.extensions import db
-from campaign_app.lib import clock
+from campaign_app.lib import clock, patience
 from campaign_app.lib.errors import Conflict, Invalid
 from campaign_app.lib.tenancy import HasId, get_owned, owned_by
 from campaign_app.models.people import User, Workspace
@@ -77,13 +77,18 @@ def ask(workspace: HasId, order: Order, *, user: User) -> tuple[BulkAction, bool
 
 def run(bulk: BulkAction) -> BulkAction:
     """Do, or undo, all of it in the caller's transaction."""
-    while step(bulk.id):
+    while _step(bulk.id):
         pass
     return bulk
 
 
 def step(bulk_id: int) -> bool:
     """Do the next piece of an action or of its undo; False when there is no more for anybody."""
+    patience.without_end()
+    return _step(bulk_id)
+
+
+def _step(bulk_id: int) -> bool:
     bulk = db.session.scalars(
         select(BulkAction)
         .where(BulkAction.id == bulk_id, BulkAction.state.in_(ACTIVE))
@@ -92,7 +97,6 @@ def step(bulk_id: int) -> bool:
     ).one_or_none()
     if bulk is None:
         return False
-    db.session.execute(text("SELECT set_config('statement_timeout', '0', true)"))
     workspace = db.session.get_one(Workspace, bulk.workspace_id)
     bulk.touched_at, bulk.failures = clock.now(), 0
     if bulk.state == BulkState.UNDOING:

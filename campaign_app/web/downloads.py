@@ -9,7 +9,7 @@ from flask import stream_with_context
 from werkzeug.wrappers import Response
 
 from campaign_app.extensions import db
-from campaign_app.lib import spreadsheets
+from campaign_app.lib import patience, spreadsheets
 from campaign_app.lib.spreadsheets import Format
 from campaign_app.web.filters import user_zone
 
@@ -37,9 +37,11 @@ def download(name: str, columns: Sequence[str], rows: Iterable[Row], kind: str =
 
 def _unhurried(rows: Iterable[Row]) -> Iterator[Row]:
     rest = iter(rows)
+    patience.without_end()
     while page := list(islice(rest, ROWS_AT_ONCE)):
         db.session.commit()  # whoever takes the page may take a minute for it
         yield from page
+        patience.without_end()
 
 
 def _plain(name: str) -> str:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from flask import Flask, jsonify, render_template, request
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, OperationalError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from campaign_app.extensions import db
-from campaign_app.lib import logs
+from campaign_app.lib import logs, patience
 from campaign_app.lib.errors import CarillonError, NotFound
 
 log = logs.get(__name__)
 
-PAGES = (403, 404, 409, 413, 429, 500)
+PAGES = (403, 404, 409, 413, 429, 500, 503)
 """The statuses with a page of their own; the others borrow 409's, which shows the message."""
 
 
@@ -23,6 +23,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(CarillonError, answer_ours)
     app.register_error_handler(CSRFError, answer_csrf)
     app.register_error_handler(DataError, answer_impossible)
+    app.register_error_handler(OperationalError, answer_stopped)
     app.register_error_handler(HTTPException, answer_http)
     app.register_error_handler(Exception, answer_unexpected)
 
@@ -44,6 +45,16 @@ def answer_impossible(error: DataError) -> tuple[Response | str, int]:
     db.session.rollback()
     log.warning("impossible value", path=request.path, reason=str(error.orig))
     return _answer(404, NotFound().message)
+
+
+def answer_stopped(error: OperationalError) -> tuple[Response | str, int]:
+    """A statement that took too long, or that others were in the way of."""
+    message = patience.reason(error)
+    if not message:
+        return answer_unexpected(error)
+    db.session.rollback()
+    log.warning("statement stopped", path=request.path, reason=str(error.orig))
+    return _answer(503, message)
 
 
 def answer_http(error: HTTPException) -> tuple[Response | str, int] | HTTPException:

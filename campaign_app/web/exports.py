@@ -5,12 +5,19 @@ from __future__ import annotations
 from flask import Blueprint, g, request
 from werkzeug.wrappers import Response
 
+from campaign_app.lib import patience
 from campaign_app.services import exports, groups, segments
 from campaign_app.services.recipient_filter import Filter
 from campaign_app.web import downloads, recipient_list
 from campaign_app.web.downloads import KINDS
 
 bp = Blueprint("exports", __name__, url_prefix="/exports")
+
+
+@bp.before_request
+def take_time() -> None:
+    """Let a file of millions be gathered: its reader expects to wait."""
+    patience.without_end()
 
 
 @bp.get(f"/recipients.<{KINDS}:kind>")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
@@ -9,6 +11,7 @@ from wtforms import StringField
 from wtforms.validators import DataRequired
 
 from campaign_app.extensions import db
+from campaign_app.lib import patience
 from campaign_app.lib.errors import Conflict, Invalid
 from campaign_app.models.recipients import Recipient
 from campaign_app.services import (
@@ -26,6 +29,9 @@ from campaign_app.web import suppressions as suppression_pages
 bp = Blueprint("recipients", __name__, url_prefix="/recipients")
 bp.register_blueprint(recipient_bulk.bp)
 bp.register_blueprint(suppression_pages.bp)
+
+COUNT_SECONDS = 10.0
+"""How long counting to the end may take; then the list goes on saying "more than"."""
 
 
 class RecipientForm(FlaskForm):
@@ -46,8 +52,10 @@ def index() -> Response:
 def count() -> str:
     """How many match, counted to the end: the list shows it when it is there."""
     chosen = recipient_list.read_filter(request.args.to_dict())
-    number = recipient_filter.count_to_the_end(g.workspace, chosen)
-    return render_template("recipients/count.html", number=number)
+    ask = partial(recipient_filter.count_to_the_end, g.workspace, chosen)
+    number = patience.within(COUNT_SECONDS, ask)
+    least = recipient_filter.EXACT_UP_TO
+    return render_template("recipients/count.html", number=number, least=least)
 
 
 @bp.get("/words")

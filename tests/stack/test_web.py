@@ -17,23 +17,22 @@ from config import Config
 WSGI = Path(__file__).parents[2] / "wsgi.py"
 
 
-def idle_seconds(app: Flask) -> int:
-    """How long a database session of the application may stop in mid-transaction."""
-    asked = (
-        "SELECT setting::int FROM pg_settings WHERE name = 'idle_in_transaction_session_timeout'"
-    )
+def seconds(app: Flask) -> list[int]:
+    """How long a session of the application may stop in mid-transaction, and how long it may ask."""
+    names = ("idle_in_transaction_session_timeout", "statement_timeout")
+    asked = text("SELECT setting::int / 1000 FROM pg_settings WHERE name = :name")
     with app.app_context():
-        milliseconds = db.session.scalar(text(asked))
+        found = [db.session.scalar(asked, {"name": name}) for name in names]
         db.session.remove()
         db.engine.dispose()
-    return milliseconds // 1000
+    return found
 
 
-def test_a_download_may_stall_for_longer_than_a_lease(
+def test_the_web_waits_longer_for_a_reader_and_shorter_for_the_database(
     config: Config, app: Flask, monkeypatch: pytest.MonkeyPatch
 ):
     short = replace(config, lease_seconds=4)
     for name, value in asdict(short).items():
         monkeypatch.setenv(name.upper(), str(int(value) if isinstance(value, bool) else value))
-    assert idle_seconds(create_app(short)) == 4
-    assert idle_seconds(runpy.run_path(str(WSGI))["app"]) == 120
+    assert seconds(create_app(short)) == [4, 0]
+    assert seconds(runpy.run_path(str(WSGI))["app"]) == [120, 20]
