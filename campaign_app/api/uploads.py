@@ -59,7 +59,11 @@ class Completion(Body):
     """The parts, and what the columns are."""
 
     upload_id: Id
-    parts: list[SentPart] = Field(min_length=1, max_length=MOST_PARTS)
+    parts: list[SentPart] = Field(
+        max_length=MOST_PARTS,
+        description="Each of them; may be empty when `upload/resume` says that none is missing "
+        "and names none: they are one file already.",
+    )
     mapping: Mapping | None = Field(default=None, description=MAPPING)
 
 

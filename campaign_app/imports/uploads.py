@@ -16,7 +16,7 @@ from campaign_app.imports import mapping as columns_of
 from campaign_app.imports import preview
 from campaign_app.imports.dialects import Dialect
 from campaign_app.imports.mapping import Column, Target
-from campaign_app.lib.errors import Invalid
+from campaign_app.lib.errors import CarillonError, Invalid
 from campaign_app.lib.storage import Part
 from campaign_app.lib.stores import Stores
 from campaign_app.lib.tenancy import HasId
@@ -34,7 +34,10 @@ HEAD_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a client must know to send the parts: the address of each that is missing."""
+    """What a client must know to send the parts: the address of each that is missing.
+
+    Of parts that are one file already, none is named, and none is missing.
+    """
 
     upload: Upload
     present: Sequence[Part]
@@ -66,7 +69,12 @@ def begin(workspace: HasId, stores: Stores, source: Source, *, most: int, user: 
 
 
 def resume(upload: Upload, stores: Stores) -> Offer:
-    """What has arrived, and fresh addresses for the rest. Raises Gone, Unavailable."""
+    """What has arrived, and fresh addresses for the rest. Raises Gone, Unavailable.
+
+    Nothing is missing of one that is complete: whoever lost the answer completes it again.
+    """
+    if upload.import_id is not None:
+        return Offer(upload, (), {})
     rows.prolong(upload)
     plan = upload.plan
     db.session.commit()
@@ -93,15 +101,21 @@ def complete(
 ) -> Import:
     """Make one file of the parts, and an import of the file; for a campaign, it is started.
 
-    Can be repeated: it gives the same import again. `given` are the ETags by number. Raises
-    Invalid, Conflict, Gone, Unavailable; what has arrived stays then, to be completed otherwise.
+    Can be repeated, even at the same time: it gives the same import again. `given` are the ETags
+    by number. Raises Invalid, Conflict, Gone, Unavailable; what has arrived stays then, to be
+    completed otherwise.
     """
     if upload.state == UploadState.COMPLETE and upload.import_id:
         return imports.get(workspace, upload.import_id)
     rows.open_until(upload)
-    if not upload.assembled:
+    try:
         _assemble(upload, stores, given)
-    dialect, columns = look(workspace, stores, upload.storage_key, wishes=wishes)
+        dialect, columns = look(workspace, stores, upload.storage_key, wishes=wishes)
+    except (CarillonError, FileNotFoundError):
+        # Somebody else completed it meanwhile, and the file may be imported and gone already.
+        if made := _made_meanwhile(workspace, upload):
+            return made
+        raise
     held = rows.hold(workspace, upload)
     if held.import_id is None:
         rows.open_until(held)  # nobody has aborted it meanwhile
@@ -114,10 +128,27 @@ def complete(
 
 
 def _assemble(upload: Upload, stores: Stores, given: Mapping[int, str] | None) -> None:
+    """Make the file, unless it is made: by a try that was broken off, or by another just now."""
+    if upload.assembled:
+        return
     plan, store = upload.plan, stores.of(upload.storage_key)
     db.session.commit()
-    store.assemble(plan, rows.whole(plan, store.parts(plan), given))
+    present = store.parts(plan)
+    if present is not None:
+        store.assemble(plan, rows.whole(plan, present, given))
     upload.assembled = True
+    db.session.commit()
+
+
+def _made_meanwhile(workspace: HasId, upload: Upload) -> Import | None:
+    """The import, if there is one by now. Raises Gone for an upload that was aborted."""
+    db.session.rollback()
+    held = rows.hold(workspace, upload)
+    if held.import_id is None:
+        rows.open_until(held)
+    made = imports.get(workspace, held.import_id) if held.import_id else None
+    db.session.commit()
+    return made
 
 
 def take_in(
@@ -196,15 +227,15 @@ def _start(workspace: HasId, made: Import, campaign_id: int, user: User) -> None
     imports.start(workspace, made, user=user)
 
 
-def _offer(stores: Stores, upload: Upload, present: Sequence[Part]) -> Offer:
-    arrived = {part.number for part in present}
+def _offer(stores: Stores, upload: Upload, present: Sequence[Part] | None) -> Offer:
+    arrived = {part.number for part in present or ()}
     plan = upload.plan
     wanted = [number for number in range(1, plan.count + 1) if number not in arrived]
-    if upload.assembled:
+    if present is None:
         wanted = []
     until = rows.open_until(upload)
     addresses = stores.of(upload.storage_key).addresses(plan, wanted, until=until)
-    return Offer(upload, present, dict(zip(wanted, addresses, strict=True)))
+    return Offer(upload, present or (), dict(zip(wanted, addresses, strict=True)))
 
 
 def _wished(columns: Sequence[Column], wishes: Wishes) -> list[Column]:

@@ -120,7 +120,7 @@ class BucketStore:
             for number in numbers
         ]
 
-    def parts(self, plan: Plan) -> list[Part]:
+    def parts(self, plan: Plan) -> list[Part] | None:
         """What has arrived, as the bucket says."""
         try:
             with _told():
@@ -133,9 +133,9 @@ class BucketStore:
                     for part in page.get("Parts", [])
                 ]
         except Gone:
-            if self._size(plan.key) is None:
+            if not self._is_made(plan):
                 raise
-            return []
+            return None
 
     def assemble(self, plan: Plan, parts: Sequence[Part]) -> None:
         """Let the bucket make an object of them. Raises Invalid when it has another size then."""
@@ -149,13 +149,8 @@ class BucketStore:
                 UploadId=plan.external_id,
                 MultipartUpload={"Parts": listed},
             )
-        size = self._size(plan.key)
-        if size is None:
+        if not self._is_made(plan):
             raise Gone
-        if size != plan.size:
-            raise Invalid(
-                f"The file has {size:,} bytes, not the {plan.size:,} that were announced."
-            )
 
     def abort(self, plan: Plan) -> None:
         """Abort the multipart upload, and remove the object if it was made."""
@@ -230,6 +225,14 @@ class BucketStore:
         file.write(data[: data.rfind(b"\n") + 1] or data)
         file.flush()
         return True
+
+    def _is_made(self, plan: Plan) -> bool:
+        """Whether the object is there. Raises Invalid when it has another size."""
+        size = self._size(plan.key)
+        if size not in (None, plan.size):
+            message = f"The file has {size:,} bytes, not the {plan.size:,} that were announced."
+            raise Invalid(message)
+        return size is not None
 
     def _size(self, key: str) -> int | None:
         try:

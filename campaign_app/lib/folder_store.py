@@ -110,24 +110,29 @@ class FolderStore:
         except OSError as error:  # of the disk: a broken stream raises errors of its own
             raise NoRoom from error
 
-    def parts(self, plan: Plan) -> list[Part]:
+    def parts(self, plan: Plan) -> list[Part] | None:
         """What has arrived, as the notes say."""
         folder = self._parts_of(_name(plan.key))
-        if not folder.is_dir():
-            if self._path(plan.key).is_file():
-                return []
-            raise Gone
-        return [
+        is_open = folder.is_dir()
+        found = [
             Part(number, f'"{etag}"', plan.length(number))
             for number in range(1, plan.count + 1)
             if (etag := _etag(folder / str(number)))
         ]
+        # Only now: the notes may have gone while they were read, but the file is moved first.
+        if self._path(plan.key).is_file():
+            return None
+        if not is_open:
+            raise Gone
+        return found
 
     def assemble(self, plan: Plan, parts: Sequence[Part]) -> None:
         """Move the file to where it stays; a part that is being sent anew is too late then."""
         folder, path = self._parts_of(_name(plan.key)), self._path(plan.key)
         try:
             with (folder / "lock").open("rb") as lock, _locked(lock):
+                if path.is_file():  # by somebody who had the lock before
+                    return
                 for part in parts:
                     if _etag(folder / str(part.number)) != part.etag.strip('"'):
                         raise Conflict(f"Part {part.number} is being sent again.")

@@ -103,8 +103,8 @@ class Store(Protocol):
     def addresses(self, plan: Plan, numbers: Sequence[int], *, until: datetime) -> list[str]:
         """Where each of these parts is to be PUT, until then. One of our own begins with "/"."""
 
-    def parts(self, plan: Plan) -> list[Part]:
-        """What has arrived, by number. Raises Gone, Unavailable."""
+    def parts(self, plan: Plan) -> list[Part] | None:
+        """What has arrived, by number; None once it is one file. Raises Gone, Unavailable."""
 
     def assemble(self, plan: Plan, parts: Sequence[Part]) -> None:
         """Make the file of its parts; one that is made already is no error. Raises Gone."""

@@ -88,6 +88,21 @@ def test_a_file_comes_in_parts_in_any_order_and_again(program: Program, draft: i
     assert complete(program, draft, upload, parts).get_json() == answer.get_json()
 
 
+def test_an_upload_whose_completion_was_broken_off_is_completed(program: Program, draft: int):
+    upload = init(program, draft, LINES.encode())
+    parts = send(program, upload, LINES.encode())
+    plan = uploads.get(program.workspace, upload["upload_id"]).plan
+    store = program.client.application.extensions["stores"].folder
+    store.assemble(plan, store.parts(plan))  # and no commit after it
+    path, body = f"/campaigns/{draft}/upload/resume", {"upload_id": upload["upload_id"]}
+    found = program.post(path, body).get_json()
+    assert (found["parts"], found["missing"]) == ([], [])
+    answers = [complete(program, draft, upload, known) for known in (parts, [])]
+    assert [answer.status_code for answer in answers] == [200, 200], answers[0].text
+    assert answers[0].get_json() == answers[1].get_json()
+    assert program.post(path, body).get_json()["missing"] == []
+
+
 def test_its_people_join_the_campaign_and_a_start_meanwhile_is_refused(
     program: Program, draft: int
 ):

@@ -1,22 +1,30 @@
-"""Lists in a bucket: looked into by their first rows, imported whole, and removed."""
+"""Uploads become one import each; lists in a bucket are looked into, imported whole, removed."""
 
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import requests
+from flask import Flask
 
 from campaign_app.extensions import db
 from campaign_app.imports import run, uploads
+from campaign_app.lib import clock
 from campaign_app.lib.stores import Stores, open_at
 from campaign_app.lib.tickets import TicketOffice
 from campaign_app.models.campaigns import Campaign
 from campaign_app.models.imports import Import, ImportState
-from campaign_app.models.people import Workspace
+from campaign_app.models.people import User, Workspace
 from campaign_app.models.recipients import Recipient
+from campaign_app.models.uploads import Upload
 from campaign_app.services import audience
+from campaign_app.services import uploads as rows
 from campaign_app.services.uploads import Source
 from tests import factories
 from tests.s3_server import S3Server, s3_server
@@ -65,3 +73,37 @@ def test_an_accent_far_behind_the_first_rows_is_read_as_it_was_written(
     assert row.state == ImportState.DONE
     people = db.session.query(Recipient).filter_by(workspace_id=workspace.id)
     assert "Renée Müller" in {person.name for person in people}
+
+
+def arrived(workspace: Workspace, stores: Stores, data: bytes) -> Upload:
+    """An upload of one part, which has arrived."""
+    user, source = factories.user(), Source("people.csv", len(data))
+    upload = uploads.begin(workspace, stores, source, most=10**9, user=user).upload
+    (url,) = stores.new.addresses(upload.plan, [1], until=clock.now() + timedelta(hours=1))
+    if not url.startswith("/"):
+        requests.put(url, data=data, timeout=30).raise_for_status()
+        return upload
+    ticket = stores.tickets.read(url.rpartition("/")[2])
+    assert ticket is not None
+    stores.folder.receive(ticket, io.BytesIO(data))
+    return upload
+
+
+@pytest.mark.parametrize("kind", ["folder", "bucket"])
+def test_an_upload_that_is_completed_by_many_at_once_is_one_import(
+    workspace: Workspace, import_app: Flask, s3: S3Server, tmp_path: Path, kind: str
+):
+    bucket = s3.bucket if kind == "bucket" else None
+    stores = open_at(tmp_path, TicketOffice("tests only"), bucket)
+    upload = arrived(workspace, stores, b"email\nana@example.com\n" + b"\n" * 4_000_000)
+    ids, together = (workspace.id, upload.id, upload.user_id), threading.Barrier(4)
+
+    def complete(_: int) -> int:
+        with import_app.app_context():
+            own, user = db.session.get_one(Workspace, ids[0]), db.session.get_one(User, ids[2])
+            row = rows.get(own, ids[1])
+            together.wait(20)
+            return uploads.complete(own, row, stores, user=user).id
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(complete, range(4)))) == 1
