@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, render_template, request
 
 from campaign_app.extensions import db
-from campaign_app.lib import clock
+from campaign_app.lib import clock, row_ids
 from campaign_app.public.mail_links import Ref, mail_of
 from campaign_app.services import preferences
 from campaign_app.tracking import record
@@ -20,8 +20,7 @@ def choose(token: str) -> str:
     workspace = Ref(mail.workspace_id)
     known = preferences.of(workspace, mail.address, recipient_id=mail.recipient_id)
     if known and known.is_subscribed:
-        texts = request.form.getlist("list")
-        wanted = {int(text) for text in texts if text.isascii() and text.isdigit()}
+        wanted = set(row_ids.read(request.form.getlist("list")))
         if preferences.choose(workspace, known, wanted):
             record.count_unsubscribe(
                 workspace_id=mail.workspace_id, campaign_id=mail.campaign_id, at=clock.now()

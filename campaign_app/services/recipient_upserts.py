@@ -56,8 +56,7 @@ def upsert(workspace: HasId, entries: Sequence[Entry], *, user: User) -> list[Re
     """
     checked = list(_checked(workspace, entries))
     good = {one.email: one.details for one in checked if isinstance(one, Entry)}
-    new = _add(workspace, good, user)
-    people = _held(workspace, good)
+    new, people = _brought(workspace, good, user)
     former = groups.of(workspace, [one.id for one in people.values()])
     results: dict[str, Result] = {}
     for email, details in good.items():
@@ -98,6 +97,19 @@ def _normal(entry: Entry, own: set[int]) -> Entry:
         tags=tags.checked(details.tags or ()),
     )
     return Entry(address.normalise(entry.email), normal)
+
+
+def _brought(
+    workspace: HasId, good: Mapping[str, Details], user: User
+) -> tuple[set[int], dict[str, Recipient]]:
+    """Everybody on the list: the ids of the new ones, and all rows by address, held."""
+    new: set[int] = set()
+    people: dict[str, Recipient] = {}
+    # Whoever was known, and is deleted before their row is held, is new after all.
+    while missing := {email: known for email, known in good.items() if email not in people}:
+        new |= _add(workspace, missing, user)
+        people |= _held(workspace, missing)
+    return new, people
 
 
 def _add(workspace: HasId, good: Mapping[str, Details], user: User) -> set[int]:

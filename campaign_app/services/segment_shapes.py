@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from campaign_app.lib import zones
+from campaign_app.lib import row_ids, zones
 from campaign_app.lib.errors import Invalid, InvalidEntries
 from campaign_app.models.recipients import RecipientStatus
 from campaign_app.services.attributes import MAX_KEY, MAX_VALUE
@@ -242,15 +242,11 @@ def _status(text: str) -> str:
 
 
 def _group(text: str) -> str:
-    return "" if _is_id(text) else "Choose a group."
+    return "" if row_ids.is_one(text) else "Choose a group."
 
 
 def _campaign(text: str) -> str:
-    return "" if _is_id(text) else "Choose a campaign."
-
-
-def _is_id(text: str) -> bool:
-    return _is_whole(text) and 0 < int(text) < 2**63
+    return "" if row_ids.is_one(text) else "Choose a campaign."
 
 
 def _is_whole(text: str) -> bool:

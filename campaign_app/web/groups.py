@@ -18,6 +18,7 @@ from wtforms import StringField, TextAreaField
 from wtforms.validators import DataRequired
 
 from campaign_app.extensions import db
+from campaign_app.lib import row_ids
 from campaign_app.lib.errors import Conflict, Invalid
 from campaign_app.lib.words import fold
 from campaign_app.models.recipients import Group
@@ -59,7 +60,7 @@ def index() -> Response:
 @bp.post("/merge")
 def merge() -> Response:
     """Let several groups become one."""
-    ids = recipient_list.read_ids(request.form.getlist("id"))
+    ids = row_ids.read(request.form.getlist("id"))
     try:
         into = _target()
         recipient_bulk.begin(*group_merging.merge(g.workspace, ids, into=into, user=g.user))
@@ -191,7 +192,7 @@ def _target() -> Group:
     new_name = request.form.get("new_group", "")
     if new_name.strip():
         return groups.create(g.workspace, name=new_name, user=g.user)
-    chosen = recipient_list.read_ids(request.form.getlist("target_group"))
+    chosen = row_ids.read(request.form.getlist("target_group"))
     if not chosen:
         raise Invalid("Choose a group to merge into.")
     return groups.get(g.workspace, chosen[0])

@@ -9,11 +9,12 @@ from flask import Blueprint, flash, g, redirect, render_template, request, url_f
 from werkzeug.wrappers import Response
 
 from campaign_app.extensions import db
-from campaign_app.lib import clock
+from campaign_app.lib import clock, row_ids
 from campaign_app.lib.errors import Conflict, Invalid
 from campaign_app.models.recipient_bulk import ACTIVE, Action, BulkAction, BulkState
 from campaign_app.services import bulk_words, groups, recipient_bulk
 from campaign_app.services.bulk_orders import Order
+from campaign_app.services.recipient_filter import EVERYBODY
 from campaign_app.tasks import jobs
 from campaign_app.web import door, recipient_list
 
@@ -148,14 +149,14 @@ def _order() -> Order:
     action = request.form.get("action", "")
     if action not in list(Action):
         raise Invalid("Choose what to do with them.")
-    ids = tuple(recipient_list.read_ids(request.form.getlist("id")))
+    ids = tuple(row_ids.read(request.form.getlist("id")))
     everybody = request.form.get("everybody") == "1"
     if not ids and not everybody:
         raise Invalid("Choose at least one recipient.")
     return Order(
         action=Action(action),
         ids=() if everybody else ids,
-        chosen=recipient_list.read_filter(request.form.to_dict()),
+        chosen=recipient_list.insisted_filter(request.form.to_dict()) if everybody else EVERYBODY,
         group_id=_group_id(Action(action)),
         tag=request.form.get("new_tag", ""),
         reason=request.form.get("reason", "").strip(),
@@ -169,7 +170,7 @@ def _group_id(action: Action) -> int | None:
     new_name = request.form.get("new_group", "")
     if action == Action.JOIN and new_name.strip():
         return groups.create(g.workspace, name=new_name, user=g.user).id
-    chosen = recipient_list.read_ids(request.form.getlist("target_group"))
+    chosen = row_ids.read(request.form.getlist("target_group"))
     if not chosen:
         raise Invalid("Choose a group.")
     return chosen[0]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from flask import Response, g, make_response, render_template, request, url_for
 
+from campaign_app.lib import row_ids
+from campaign_app.lib.errors import Invalid
 from campaign_app.models.recipients import RecipientStatus
 from campaign_app.services import (
     groups,
@@ -28,15 +29,30 @@ def read_filter(values: dict[str, str], *, group_id: int | None = None) -> Filte
     return Filter(
         search=" ".join(values.get("q", "").split())[:200],
         status=RecipientStatus(status) if status in list(RecipientStatus) else None,
-        group_id=group_id or next(iter(read_ids([group])), None),
+        group_id=group_id or next(iter(row_ids.read([group])), None),
         tag=" ".join(values.get("tag", "").split()).lower()[: tags.MAX_TAG],
-        segment_id=next(iter(read_ids([segment])), None),
+        segment_id=next(iter(row_ids.read([segment])), None),
     )
 
 
-def read_ids(texts: Iterable[str]) -> list[int]:
-    """The row ids among the texts of a form."""
-    return [int(text) for text in texts if _is_id(text)]
+def insisted_filter(values: dict[str, str]) -> Filter:
+    """Exactly what is asked for: an action must not reach more people than were shown.
+
+    Raises Invalid when a part of it cannot be read.
+    """
+    chosen = read_filter(values)
+    read = {
+        "q": chosen.search,
+        "status": chosen.status or "",
+        "group": str(chosen.group_id or ""),
+        "tag": chosen.tag,
+        "segment": str(chosen.segment_id or ""),
+    }
+    for name, understood in read.items():
+        asked = " ".join(values.get(name, "").split())
+        if understood != (asked.lower() if name == "tag" else asked):
+            raise Invalid("The filter could not be read, so nothing was done. Choose it again.")
+    return chosen
 
 
 def show(template: str, chosen: Filter, *, part_only: bool = True, **more: object) -> Response:
@@ -92,18 +108,14 @@ def _count_url(chosen: Filter) -> str:
     return url_for("recipients.count", **_query(chosen), group=chosen.group_id)
 
 
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 19
-
-
 def _place() -> Place:
     after, before, number = (request.args.get(name, "") for name in ("after", "before", "page"))
-    if not (_is_id(after) or _is_id(before)):
+    if not (row_ids.is_one(after) or row_ids.is_one(before)):
         return recipient_pages.START
     return Place(
-        number=max(2, int(number)) if _is_id(number) else 2,
-        after=int(after) if _is_id(after) else None,
-        before=int(before) if _is_id(before) else None,
+        number=max(2, int(number)) if row_ids.is_one(number) else 2,
+        after=int(after) if row_ids.is_one(after) else None,
+        before=int(before) if row_ids.is_one(before) else None,
     )
 
 

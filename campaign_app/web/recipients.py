@@ -11,7 +11,7 @@ from wtforms import StringField
 from wtforms.validators import DataRequired
 
 from campaign_app.extensions import db
-from campaign_app.lib import patience
+from campaign_app.lib import patience, row_ids
 from campaign_app.lib.errors import Conflict, Invalid
 from campaign_app.models.recipients import Recipient
 from campaign_app.services import (
@@ -170,7 +170,7 @@ def _pairs() -> list[tuple[str, str]]:
 
 
 def _group_ids() -> set[int]:
-    return set(recipient_list.read_ids(request.form.getlist("group_id")))
+    return set(row_ids.read(request.form.getlist("group_id")))
 
 
 def _form_page(

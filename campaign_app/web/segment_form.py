@@ -5,6 +5,7 @@ Every row sends the same five values, used or not, so that they come in as five 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,11 +13,11 @@ from typing import Any
 from flask import g
 from werkzeug.datastructures import MultiDict
 
+from campaign_app.lib import row_ids
 from campaign_app.lib.errors import Invalid, InvalidEntries
 from campaign_app.models.recipients import RecipientStatus
 from campaign_app.services import campaign_pages, groups, merge_fields, segment_words, tallies
 from campaign_app.services.segment_shapes import TESTS, Rules, Several, Wanted
-from campaign_app.web.recipient_list import read_ids
 
 PER_ROW = ("block", "field", "name", "test", "value")
 CAMPAIGNS_OFFERED = 200
@@ -123,7 +124,7 @@ class SegmentForm:
     def change(self, asked: str) -> None:
         """Add or remove what a button asked for: `add`, `block`, `add:2` (to a block), `drop:5`."""
         verb, _, number = asked.partition(":")
-        place = next(iter(read_ids([number])), -1)
+        place = int(number) if re.fullmatch("[0-9]{1,3}", number) else -1
         if verb == "add":
             self._rows_of(place).append(Row(field="email", is_new=True))
         elif verb == "block":
@@ -174,7 +175,7 @@ def offers(form: SegmentForm) -> dict[str, Any]:
 
 def _campaigns(form: SegmentForm) -> Sequence[tuple[int, str]]:
     """The latest ones, and those that are named already."""
-    named = read_ids(row.value for row in form.rows() if row.kind == "campaign")
+    named = row_ids.read(row.value for row in form.rows() if row.kind == "campaign")
     return campaign_pages.names(g.workspace, most=CAMPAIGNS_OFFERED, besides=named)
 
 

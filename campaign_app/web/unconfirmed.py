@@ -6,6 +6,7 @@ from flask import Blueprint, flash, g, redirect, render_template, request, url_f
 from werkzeug.wrappers import Response
 
 from campaign_app.extensions import db
+from campaign_app.lib import row_ids
 from campaign_app.lib.errors import Conflict, Invalid, NotFound
 from campaign_app.models.campaigns import Campaign
 from campaign_app.services import campaigns, unconfirmed
@@ -65,7 +66,7 @@ def _message_ids() -> list[int] | None:
     name = request.form.get("message_id")
     if name is None:
         return None
-    if not (name.isascii() and name.isdigit()):
+    if not row_ids.is_one(name):
         raise NotFound
     return [int(name)]
 

@@ -155,6 +155,12 @@ def test_a_reader_who_ticks_nothing_has_unsubscribed(app: Flask, client, mail: M
     assert "You get no e-mails" in client.get(path).text
 
 
+def test_a_list_that_is_no_number_is_passed_over(app: Flask, client: FlaskClient, mail: Message):
+    path = f"/u/{app.extensions['signer'].sign(mail.id)}/lists"
+    for strange in ("9" * 5_000, "9" * 19, "٣", "-1"):
+        assert client.post(path, data={"list": [strange]}).status_code == 200
+
+
 def test_whoever_has_unsubscribed_is_shown_the_way_back(app, client, alice: Person, mail, form):
     path = f"/u/{app.extensions['signer'].sign(mail.id)}"
     client.post(path)

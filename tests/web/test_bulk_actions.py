@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from campaign_app.extensions import db
 from campaign_app.models.campaigns import Campaign, CampaignGroup
 from campaign_app.models.recipient_bulk import Action, BulkAction
@@ -68,6 +70,33 @@ def test_a_tag_that_is_no_word_is_refused(alice: Person):
     page = alice.client.post("/recipients/bulk", data=form, follow_redirects=True)
     assert "without commas" in page.text
     assert not recipient_bulk.recent(alice.workspace)
+
+
+@pytest.mark.parametrize(
+    "unreadable",
+    [
+        {"status": "gone"},
+        {"group": "0"},
+        {"group": "9" * 20},
+        {"segment": "seven"},
+        {"tag": "x" * 51},
+        {"q": "x" * 201},
+    ],
+)
+def test_an_action_on_a_filter_that_cannot_be_read_is_refused(alice: Person, unreadable):
+    factories.recipient(alice.workspace)
+    form = {"action": "delete", "everybody": "1", **unreadable}
+    page = alice.client.post("/recipients/bulk", data=form, follow_redirects=True)
+    assert "The filter could not be read, so nothing was done" in page.text
+    assert not recipient_bulk.recent(alice.workspace)
+
+
+def test_an_action_on_a_filter_is_done_to_those_who_were_shown(alice: Person):
+    factories.recipient(alice.workspace, tags=["big spender"])
+    factories.recipient(alice.workspace)
+    form = {"action": "delete", "everybody": "1", "tag": " Big  Spender", "group": "", "q": ""}
+    alice.client.post("/recipients/bulk", data=form)
+    assert [bulk.changed for bulk in recipient_bulk.recent(alice.workspace)] == [1]
 
 
 def test_tags_and_segments_filter_the_list(alice: Person, charlie: Person):
