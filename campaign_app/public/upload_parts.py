@@ -65,10 +65,16 @@ def take(text: str) -> Response:
 
 @bp.errorhandler(CarillonError)
 def refuse(error: CarillonError) -> Response:
-    """Say why, when the rest of the part has been let go by."""
+    """Say why, as a problem (RFC 9457), when the rest of the part has been let go by."""
     _drain()
-    answer = jsonify(status=int(error.status), detail=error.message, retryable=error.retryable)
-    answer.status_code = error.status
+    answer = jsonify(
+        type="about:blank",
+        title=HTTPStatus(error.status).phrase,
+        status=int(error.status),
+        detail=error.message,
+        retryable=error.retryable,
+    )
+    answer.status_code, answer.mimetype = error.status, "application/problem+json"
     answer.headers["Connection"] = "close"
     if isinstance(error, Busy):
         answer.headers["Retry-After"] = "1"

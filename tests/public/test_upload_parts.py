@@ -44,8 +44,12 @@ def arrived(stores: Stores, plan: Plan) -> list[int]:
 
 
 def detail(answer: TestResponse) -> str:
+    """The words of a problem that says everything a program looks for."""
+    problem = answer.get_json()
     assert answer.headers["Connection"] == "close"
-    return answer.get_json()["detail"]
+    assert (answer.mimetype, problem["type"]) == ("application/problem+json", "about:blank")
+    assert (problem["status"], problem["title"]) == (answer.status_code, answer.status[4:].title())
+    return problem["detail"]
 
 
 @contextmanager
