@@ -41,7 +41,6 @@ def work(job: Job) -> ImportState:
     ):
         for batch in batches:
             rejects.add(batch.rejected)
-            merger.meet(batch)
             found = job.again(lambda batch=batch: merger.compare(batch))  # type: ignore[misc]
             totals.update(counts_of(batch, found))
             examples.add(batch, found)

@@ -20,7 +20,9 @@ DELIMITERS: dict[str, str] = {
     "\t": "Tab",
     "|": "Vertical bar |",
 }
-EMAIL = re.compile(r"[^\s@,;|<>\"]+@[^\s@,;|<>\"]+\.[^\s@,;|<>\"]{2,}")
+_ADDRESS = r"[^\s@,;|<>\"]+@[^\s@,;|<>\"]+\.[^\s@,;|<>\"]{2,}"
+EMAIL = re.compile(rf"{_ADDRESS}|[^<>@]*<\s*{_ADDRESS}\s*>")
+"""An address, or one with a name before it. What `lib.address` takes is decided row by row."""
 SAMPLE_RECORDS = 60
 MAX_HEADER_ROW = 100
 

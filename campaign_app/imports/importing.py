@@ -50,7 +50,6 @@ def _write(
     for batch in batches:
         read += batch.rows
         rejects.add(batch.rejected)
-        merger.meet(batch)
         if read <= row.rows:
             stop = job.report()
             job.connection.commit()

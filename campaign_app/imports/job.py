@@ -144,7 +144,8 @@ class Job:
             open_rows(path, _whole(row.storage_key, path, dialect)) as rows,
         ):
             rows.head(dialect.header_row)
-            with contextlib.closing(one_ahead(_prepared(rows, preparer, size))) as batches:
+            prepared = _prepared(rows, preparer, size, merger.meet)
+            with contextlib.closing(one_ahead(prepared)) as batches:
                 yield batches
 
     @contextlib.contextmanager
@@ -183,9 +184,12 @@ def _names_people(columns: Sequence[Column]) -> bool:
     return any(column.target in NAMES for column in columns)
 
 
-def _prepared(rows: Rows, preparer: Preparer, size: int) -> Iterator[Batch]:
+def _prepared(
+    rows: Rows, preparer: Preparer, size: int, meet: Callable[[Batch], None]
+) -> Iterator[Batch]:
     for first, chunk in rows.chunks(size):
         batch = preparer.batch(first, chunk)
+        meet(batch)
         batch.bytes_read = rows.bytes_read
         yield batch
 

@@ -45,6 +45,8 @@ class Batch:
     names: list[str] = field(default_factory=list)
     attributes: list[str] = field(default_factory=list)
     """Each a JSON object of the cells that are not empty."""
+    texts: list[str] = field(default_factory=list)
+    """Name and attributes as COPY reads them: a tab between, backslashes doubled."""
     firsts: list[bool] = field(default_factory=list)
     """Whether the file has not had them before; who fills this in remembers them all."""
     rows: int = 0
@@ -106,6 +108,7 @@ class Preparer:
         batch.names = [cells.names[index] for index in order]
         batch.attributes = [texts[index] for index in order]
         self._merge_repeated(again, cells, batch)
+        batch.texts = _copied(batch.names, batch.attributes)
         return batch
 
     def _places(
@@ -224,6 +227,12 @@ def _members(key: str, cells: list[str]) -> list[str]:
     if "" in cells:
         return [key + _quote(cell) if cell else "" for cell in cells]
     return [key + text for text in map(_quote, cells)]
+
+
+def _copied(names: Sequence[str], attributes: Sequence[str]) -> list[str]:
+    """Neither names nor JSON hold raw tabs or line breaks."""
+    texts = [f"{name}\t{own}" for name, own in zip(names, attributes, strict=True)]
+    return [text.replace("\\", "\\\\") if "\\" in text else text for text in texts]
 
 
 def _one_line(name: str) -> str:

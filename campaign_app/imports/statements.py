@@ -15,7 +15,10 @@ SELECT set_config('statement_timeout', '0', true), set_config('synchronous_commi
 """
 
 HISTORY = """
-SELECT coalesce(min(created_at), now()), coalesce(max(number), 0)
+SELECT coalesce(min(created_at), now()) AS since, coalesce(max(number), 0) AS number, (
+  SELECT coalesce(sum(number), 0) FROM tallies
+  WHERE workspace_id = :workspace_id AND group_id = 0 AND tag = ''
+) AS people
 FROM import_batches WHERE workspace_id = :workspace_id AND import_id = :import_id
 """
 
@@ -47,9 +50,16 @@ SELECT
   ) AS suppressed
 """
 
+ADDRESS_INDEX = "uq_recipients_workspace_id_email"
+HOW_LOOKED_UP = "EXPLAIN " + LOOK_UP
+ANALYZE = "ANALYZE recipients"
+
+# The sequence is looked for once: in one expression with `nextval`, it would be for each id.
 IDS = """
-SELECT array_agg(nextval(pg_get_serial_sequence('recipients', 'id')))
-FROM generate_series(1, :number)
+WITH sequence AS MATERIALIZED (
+  SELECT CAST(pg_get_serial_sequence('recipients', 'id') AS regclass) AS name
+)
+SELECT array_agg(nextval(name)) FROM sequence, generate_series(1, :number)
 """
 
 # `+ 0` leaves no other index than that of the ids: see above. An attribute that is stored without a

@@ -1,0 +1,38 @@
+"""However wrong the statistics are, an import looks addresses up by their index."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+
+from campaign_app.extensions import db
+from campaign_app.imports import merge, statements
+from tests.imports.imported import an_import, stored, work
+
+PEOPLE = 2 * merge.FEW
+# What VACUUM writes when everybody was removed but for one on the last page.
+EMPTY = text("UPDATE pg_class SET reltuples = 0, relpages = 1 WHERE relname = 'recipients'")
+
+
+def file_of(number: int, *, town: str) -> str:
+    return "email,town\n" + "".join(f"user{n}@x.com,{town}\n" for n in range(number))
+
+
+def uses_the_index(workspace) -> bool:
+    values = {"workspace_id": workspace.id, "emails": "{}"}
+    plan = db.session.scalars(text(statements.HOW_LOOKED_UP), values).all()
+    db.session.rollback()
+    return any(statements.ADDRESS_INDEX in line for line in plan)
+
+
+def test_an_import_into_what_the_statistics_call_empty_looks_addresses_up_by_their_index(
+    workspace, tmp_path
+):
+    work(an_import(workspace, tmp_path, file_of(PEOPLE, town="Oslo")), tmp_path)
+    db.session.execute(EMPTY)
+    db.session.commit()
+    assert not uses_the_index(workspace)
+    row = an_import(workspace, tmp_path, file_of(PEOPLE, town="Rome"))
+    work(row, tmp_path)
+    assert uses_the_index(workspace)
+    assert (row.new, row.updated) == (0, PEOPLE)
+    assert {person.attributes["town"] for person in stored(workspace)} == {"Rome"}
