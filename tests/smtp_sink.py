@@ -87,12 +87,12 @@ class SmtpSink:
     violations: list[str] = field(default_factory=list, init=False)
     commands: list[str] = field(default_factory=list, init=False)
     connections: int = field(default=0, init=False)
+    open: int = field(default=0, init=False)
     max_concurrent: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self.script = list(self.script)
         self.extensions = list(self.extensions)
-        self._open = 0
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
         self._ledger = os.open(self.ledger, flags) if self.ledger else -1
         self._loop = asyncio.new_event_loop()
@@ -182,16 +182,16 @@ class SmtpSink:
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        self._open += 1
-        self.max_concurrent = max(self.max_concurrent, self._open)
+        self.open += 1
+        self.max_concurrent = max(self.max_concurrent, self.open)
         session = Session(self, self.connections, reader, writer)
-        self.note("connect", connection=session.number, open=self._open)
+        self.note("connect", connection=session.number, open=self.open)
         try:
             with suppress(OSError, EOFError, asyncio.CancelledError):
                 await session.run()
         finally:
-            self._open -= 1
-            self.note("disconnect", connection=session.number, open=self._open)
+            self.open -= 1
+            self.note("disconnect", connection=session.number, open=self.open)
             writer.transport.abort() if session.aborted else writer.close()
 
 

@@ -94,7 +94,10 @@ class Sender(Owned, Base):
 
 
 class SenderSlot(Base):
-    """The right to one SMTP connection: max_connections, enforced by winning a row."""
+    """The right to one SMTP connection: max_connections, enforced by winning a row.
+
+    A number below zero is the right to mail confirmations, over a connection won besides.
+    """
 
     __tablename__ = "sender_slots"
 

@@ -56,6 +56,7 @@ def ask(token: str) -> str:
 def take(token: str) -> str | tuple[str, int]:
     """Take a sign-up down, and ask by mail whether it is meant."""
     public, typed = _form(token), request.form
+    sender_id = public.form.sender_id or 0
     if not typed.get(TRAP):
         try:
             signups.ask(public.form, _answers(public))
@@ -67,7 +68,7 @@ def take(token: str) -> str | tuple[str, int]:
                 "public/signup.html", public=public, typed=typed, problem=error.message
             )
             return page, error.status
-        dispatch.send("sending.mail_signups")
+        dispatch.send("sending.mail_signups_of", sender_id)
     return render_template("public/signup_asked.html", public=public)
 
 

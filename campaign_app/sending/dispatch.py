@@ -45,7 +45,7 @@ _BELLS = text(
     FROM senders s
     CROSS JOIN LATERAL (
         SELECT count(*) AS slots FROM sender_slots t
-        WHERE t.sender_id = s.id AND t.lease_until > now()) AS busy
+        WHERE t.sender_id = s.id AND t.slot >= 0 AND t.lease_until > now()) AS busy
     WHERE s.state = 'active' AND s.id IN (SELECT sender_id FROM campaigns WHERE status = 'sending')
     ORDER BY s.id
     """

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from sqlalchemy import Engine, create_engine, text
@@ -149,6 +150,15 @@ class Heartbeat:
         """Stop renewing this lease."""
         with self._lock:
             self._leases.pop(id(lease), None)
+
+    @contextmanager
+    def watching(self, lease: Lease, engine: Engine) -> Iterator[None]:
+        """Renew this lease while the block lasts."""
+        self.watch(lease, engine)
+        try:
+            yield
+        finally:
+            self.forget(lease)
 
     def _beat(self, engine: Engine) -> None:
         own = create_engine(engine.url, poolclass=NullPool)

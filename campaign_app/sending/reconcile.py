@@ -36,7 +36,7 @@ _UNHEARD = text(
          WHERE b.workspace_id = :workspace AND b.campaign_id = :campaign
            AND b.state = 'dispatched' AND b.not_before <= now()),
         s.max_connections - (SELECT count(*) FROM sender_slots t
-                             WHERE t.sender_id = s.id AND t.lease_until > now())))
+                             WHERE t.sender_id = s.id AND t.slot >= 0 AND t.lease_until > now())))
     FROM senders s
     WHERE s.workspace_id = :workspace AND s.id = :sender AND s.state = 'active'
     """

@@ -105,6 +105,15 @@ def most_drains(sender_id: int) -> int | None:
     return _told(f"carillon:most:{sender_id}")
 
 
+def ask_for_one(sender_id: int) -> None:
+    """Let one of the sender's drains give its connection up, within its window. Never raises."""
+    try:
+        redis.client.set(f"carillon:leave:{sender_id}", 1, ex=TOLD_SECONDS)
+    except RedisError as error:
+        log.warning("no drain asked to leave", error=type(error).__name__)
+    changes.announce()
+
+
 class Stay:
     """How long a drain may stay; asked before a transaction begins, for it asks Redis."""
 

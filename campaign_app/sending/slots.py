@@ -25,10 +25,12 @@ _WIN = text(
     WHERE (sender_id, slot) = (
         SELECT s.sender_id, s.slot FROM sender_slots s
         JOIN senders ON senders.id = s.sender_id AND s.slot < senders.max_connections
-        WHERE s.sender_id = :sender AND (s.lease_until IS NULL OR s.lease_until < now())
+        WHERE s.sender_id = :sender AND s.slot >= 0
+          AND (s.lease_until IS NULL OR s.lease_until < now())
           AND (CAST(:most AS int) IS NULL OR :most > (
               SELECT count(*) FROM sender_slots busy JOIN senders o ON o.id = busy.sender_id
-              WHERE o.workspace_id = senders.workspace_id AND busy.lease_until > now()))
+              WHERE o.workspace_id = senders.workspace_id AND busy.slot >= 0
+                AND busy.lease_until > now()))
         ORDER BY s.slot LIMIT 1 FOR UPDATE OF s SKIP LOCKED)
     RETURNING slot, fence
     """

@@ -11,10 +11,16 @@ from campaign_app.models.senders import Sender
 from campaign_app.sending.handover import Account, Timeouts
 from campaign_app.sending.leases import LEASE_SECONDS
 
+BRIEF = Timeouts(connect=10, command=10, data=10, body=20, dot=20)
+
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """The settings of a drain. `others_wait` tells whether somebody waits for a free worker."""
+    """The settings of a drain. `others_wait` tells whether somebody waits for a free worker.
+
+    `brief` is for single mails: they lend a thread for a moment, and what takes longer is tried
+    again later.
+    """
 
     public_url: str
     journals: Path
@@ -25,6 +31,7 @@ class Workshop:
     helo: str = "localhost"
     others_wait: Callable[[], bool] = bool
     timeouts: Timeouts = field(default_factory=Timeouts)
+    brief: Timeouts = BRIEF
     lease_seconds: int = LEASE_SECONDS
 
     def account(self, sender: Sender) -> Account:

@@ -123,7 +123,8 @@ def _batches() -> list[Metric]:
 
 
 def _slots() -> Metric:
-    in_use = _rows(select(func.count()).where(SenderSlot.lease_until > _NOW))[0][0]
+    held = SenderSlot.slot >= 0, SenderSlot.lease_until > _NOW
+    in_use = _rows(select(func.count()).where(*held))[0][0]
     return _gauge("slots_in_use", "Connections that senders hold.", [({}, in_use)])
 
 

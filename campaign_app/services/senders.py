@@ -238,7 +238,9 @@ def _has_open_connection(sender_id: int) -> bool:
     return bool(
         db.session.scalar(
             select(func.count()).where(
-                SenderSlot.sender_id == sender_id, SenderSlot.lease_until > func.now()
+                SenderSlot.sender_id == sender_id,
+                SenderSlot.slot >= 0,  # below lie rights that are no connections
+                SenderSlot.lease_until > func.now(),
             )
         )
     )

@@ -53,12 +53,20 @@ def retry_failed(campaign_id: int) -> None:
 
 @shared_task(name="sending.mail_signups")
 def mail_signups() -> None:
-    """Send the confirmation mails that are due; a repeated task finds fewer."""
-    tools = workshop()
-    for signup_id in confirmations.due():
-        if stopping.is_wanted():
-            return
-        confirmations.send(signup_id, workshop=tools, link=confirmation_url)
+    """Ring for every sender that has confirmation mails due."""
+    for sender_id in confirmations.senders_due():
+        dispatch.send("sending.mail_signups_of", sender_id)
+
+
+@shared_task(name="sending.mail_signups_of")
+def mail_signups_of(sender_id: int) -> None:
+    """Mail the confirmations of a sender for a turn; a repeated task finds fewer, or no slot."""
+    tools, worker = workshop(), worker_name()
+    end = confirmations.drain(sender_id, workshop=tools, worker=worker, link=confirmation_url)
+    if end != End.NO_SLOT:
+        dispatch.ask_for_round()  # a campaign may have given up a connection for it
+    if end == End.YIELDED:
+        dispatch.send("sending.mail_signups_of", sender_id, priority=LATER)
 
 
 @worker_ready.connect

@@ -10,7 +10,7 @@ from types import TracebackType
 
 from flask import Flask
 
-from campaign_app.sending import dispatch, plan, sharing
+from campaign_app.sending import confirmations, dispatch, plan, sharing
 from campaign_app.sending.deliver import End, drain
 from campaign_app.sending.workshop import Workshop
 
@@ -19,7 +19,10 @@ TICK = 5.0
 
 
 class Fleet:
-    """Works while its `with` block lasts. A doorbell is a sender's id, a planning a campaign's."""
+    """Works while its `with` block lasts.
+
+    A doorbell is a sender's id, and so is a sign-up's; a planning is a campaign's.
+    """
 
     def __init__(self, app: Flask, folder: Path, *, threads: int) -> None:
         self._app = app
@@ -51,6 +54,10 @@ class Fleet:
         """What pressing Send does."""
         self._asked.set()
 
+    def mail_signups(self, sender_id: int) -> None:
+        """What somebody who signs up does."""
+        self._ring(0, "signups", sender_id)
+
     def others_wait(self) -> bool:
         """What the engine asks of the queue."""
         return not self._bells.empty()
@@ -77,7 +84,7 @@ class Fleet:
             except Empty:
                 continue
             with self._app.app_context():
-                self._plan(number) if kind == "plan" else self._drain(number)
+                {"plan": self._plan, "drain": self._drain, "signups": self._mail}[kind](number)
 
     def _plan(self, campaign_id: int) -> None:
         plan.plan(campaign_id)
@@ -91,3 +98,10 @@ class Fleet:
             self._ring(1, "drain", sender_id)
         elif end in (End.EMPTY, End.WAITING):
             self.ask_for_round()
+
+    def _mail(self, sender_id: int) -> None:
+        if self.workshop is None:
+            return
+        link = "http://carillon.test/s/confirm/{}".format
+        confirmations.drain(sender_id, workshop=self.workshop, worker="thread", link=link)
+        self.ask_for_round()

@@ -1,0 +1,132 @@
+"""A server that hangs holds two threads at most, whoever signs up; campaigns go on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from campaign_app.extensions import db
+from campaign_app.lib.secrets import Vault
+from campaign_app.models.senders import Sender, SenderState
+from campaign_app.sending import confirmation_slots, confirmations, stopping
+from campaign_app.sending.deliver import End
+from campaign_app.sending.handover import Timeouts
+from campaign_app.sending.workshop import Workshop
+from tests import factories
+from tests.sending import signing_up
+from tests.sending.engine import KEY, start
+from tests.sending.fleet import Fleet
+from tests.smtp_sink import Fault, SmtpSink
+
+BRIEF = Timeouts(connect=2, command=2, data=2, body=2, dot=2)
+CROWD = [f"p{n}@example.com" for n in range(12)]
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    return Workshop("http://carillon.test", tmp_path, True, Vault(KEY), str, brief=BRIEF)
+
+
+@pytest.fixture
+def fleet(live_app: Flask, tmp_path: Path, workshop: Workshop) -> Iterator[Fleet]:
+    with Fleet(live_app, tmp_path, threads=6) as running:
+        running.workshop = replace(workshop, others_wait=running.others_wait)
+        yield running
+        stopping.want()
+    stopping.forget()
+
+
+def wait_until(done: Callable[[], bool], *, seconds: float = 60) -> None:
+    until = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def account(port: int, **values: object) -> Sender:
+    return factories.sender(factories.workspace(), port=port, **{"max_connections": 5} | values)
+
+
+@pytest.mark.parametrize("phase", ["connect", "data", "dot"])
+def test_a_hanging_server_holds_two_threads_and_a_neighbour_goes_on(
+    fleet: Fleet, tmp_path: Path, phase: str
+):
+    with SmtpSink([Fault(phase, hang=30)]) as hanging, SmtpSink() as well:
+        sender = account(hanging.port)
+        signing_up.sign_up(sender, *CROWD)
+        for _ in CROWD:
+            fleet.mail_signups(sender.id)
+        wait_until(lambda: hanging.max_concurrent == 2)
+        start(well, tmp_path, people=60, max_connections=3)
+        fleet.ask_for_round()
+        wait_until(lambda: len(well.accepted) == 60, seconds=BRIEF.connect + 8)
+        wait_until(lambda: not hanging.open)
+        assert hanging.connections == 2  # the rest waits until later, untried
+
+
+def test_confirmations_come_beside_a_campaign_that_has_every_connection(
+    fleet: Fleet, tmp_path: Path
+):
+    with SmtpSink(latency=0.02) as sink:
+        engine = start(sink, tmp_path, people=400, messages_per_connection=1_000)
+        assert engine.sender.max_connections == 1
+        fleet.ask_for_round()
+        wait_until(lambda: len(sink.accepted) > 50)
+        signing_up.sign_up(engine.sender, "ana@example.com")
+        fleet.mail_signups(engine.sender.id)
+        wait_until(lambda: any(one.rcpt == "ana@example.com" for one in sink.accepted))
+        assert len(sink.accepted) < 400
+        wait_until(lambda: len(sink.accepted) == 401)
+    assert sink.max_concurrent == 1
+
+
+def test_the_senders_of_a_workspace_mail_few_at_once(live_app: Flask):
+    workspace = factories.workspace()
+    senders = [factories.sender(workspace) for _ in range(6)]
+    won = [confirmation_slots.win(one.id, worker="test", seconds=60) for one in senders]
+    assert [right is not None for right in won] == [True] * 4 + [False] * 2
+    stranger = factories.sender(factories.workspace())
+    assert confirmation_slots.win(stranger.id, worker="test", seconds=60)
+
+
+@pytest.mark.parametrize(
+    ("values", "most"),
+    [({"max_connections": 2}, 1), ({"max_connections": 3}, 2), ({"delay_seconds": 4.0}, 1)],
+)
+def test_a_campaign_keeps_a_connection(live_app: Flask, values: dict[str, object], most: int):
+    sender = account(1, **values)
+    won = [confirmation_slots.win(sender.id, worker="test", seconds=60) for _ in range(3)]
+    assert sum(right is not None for right in won) == most
+
+
+def test_they_keep_the_senders_pace(live_app: Flask, workshop: Workshop):
+    with SmtpSink() as sink:
+        sender = account(sink.port, delay_seconds=0.4)
+        signing_up.sign_up(sender, *CROWD[:3])
+        assert signing_up.mail(sender.id, workshop) == End.EMPTY
+    moments = [one.time for one in sink.accepted]
+    gaps = [later - one for one, later in pairwise(moments)]
+    assert len(moments) == 3
+    assert min(gaps) >= 0.4
+
+
+def test_a_wrong_password_is_tried_once_and_stops_the_sender(live_app: Flask, workshop: Workshop):
+    wrong = {"username": "ana", "password_encrypted": Vault(KEY).encrypt("wrong")}
+    with SmtpSink(credentials=("ana", "right")) as sink:
+        sender = account(sink.port, **wrong)
+        asked = signing_up.sign_up(sender, *CROWD)
+        assert signing_up.mail(sender.id, workshop) == End.WAITING
+        signing_up.let_slots_go()
+        assert signing_up.mail(sender.id, workshop) == End.WAITING
+        assert (sink.connections, confirmations.senders_due()) == (1, [])
+    for row in (sender, *asked):
+        db.session.add(row)
+        db.session.refresh(row)
+    assert sender.state == SenderState.STOPPED
+    assert {one.attempts for one in asked} == {0}
