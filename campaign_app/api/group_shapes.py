@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from pydantic import Field
 
@@ -11,6 +12,7 @@ from campaign_app.lib.tenancy import HasId
 from campaign_app.models.recipients import Group
 from campaign_app.services import group_filling, tallies
 from campaign_app.services.group_filling import AT_ONCE
+from campaign_app.services.group_joining import Joined
 from campaign_app.services.groups import MAX_NAME
 
 
@@ -71,16 +73,45 @@ class GroupOut(Out):
     @classmethod
     def all_of(cls, workspace: HasId, found: Sequence[Group]) -> list[GroupOut]:
         """Several at once, for two questions to the database."""
+        return [cls(**values) for values in cls._values(workspace, found)]
+
+    @staticmethod
+    def _values(workspace: HasId, found: Sequence[Group]) -> list[dict[str, Any]]:
         ids = [group.id for group in found]
         sizes = tallies.of_groups(workspace, ids)
         filling = group_filling.filling(workspace, ids)
         return [
-            cls(
-                id=group.id,
-                name=group.name,
-                recipient_count=sizes.get(group.id, 0),
-                filling=group.id in filling,
-                created_at=group.created_at,
-            )
+            {
+                "id": group.id,
+                "name": group.name,
+                "recipient_count": sizes.get(group.id, 0),
+                "filling": group.id in filling,
+                "created_at": group.created_at,
+            }
             for group in found
         ]
+
+
+class ChangedMembers(GroupOut):
+    """A group whose members were changed, and how many moved."""
+
+    added: int | None = Field(
+        description="Who was not in it before, and is now. Null while they are still being added.",
+        examples=[2],
+    )
+    refused: int | None = Field(
+        description="Who left it by their own preferences: nobody can put them back. Null while"
+        " people are still being added.",
+        examples=[0],
+    )
+    removed: int = Field(description="Who was in it before, and is no more.", examples=[0])
+
+    @classmethod
+    def after(
+        cls, workspace: HasId, group: Group, *, joined: Joined | None, removed: int
+    ) -> ChangedMembers:
+        """The group as it is now; `joined` is None while people wait to be added."""
+        [values] = cls._values(workspace, [group])
+        added = joined.number if joined else None
+        refused = joined.refused if joined else None
+        return cls(**values, added=added, refused=refused, removed=removed)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from flask import g
 
-from campaign_app.api.group_shapes import GroupChanges, GroupMembers, GroupOut, NewGroup
+from campaign_app.api.group_shapes import (
+    ChangedMembers,
+    GroupChanges,
+    GroupMembers,
+    GroupOut,
+    NewGroup,
+)
 from campaign_app.api.recipient_shapes import GroupFilter, RecipientOut
 from campaign_app.api.routes import Routes, after_commit
 from campaign_app.api.shapes import Listing, Paging, listing
@@ -62,7 +68,7 @@ def members(group: Group, query: GroupFilter) -> Listing[RecipientOut]:
 
 
 @routes.patch("/<int:group_id>/recipients", conflicts=True)
-def change_members(group: Group, body: GroupMembers) -> GroupOut:
+def change_members(group: Group, body: GroupMembers) -> ChangedMembers:
     """Add recipients to a group, or take some out.
 
     It answers at once, however many there are. One wrong address refuses them all, and is named.
@@ -71,7 +77,8 @@ def change_members(group: Group, body: GroupMembers) -> GroupOut:
     """
     added = direct_recipients.checked(body.recipient_emails)
     removed = direct_recipients.checked(body.remove_emails, field="remove_emails")
-    group_addresses.remove(g.workspace, group, removed)
-    if not group_addresses.add(g.workspace, group, added, user=g.user):
+    number = group_addresses.remove(g.workspace, group, removed)
+    joined = group_addresses.add(g.workspace, group, added, user=g.user)
+    if joined is None:
         after_commit(jobs.ring_filling, group.id)
-    return GroupOut.of(g.workspace, group)
+    return ChangedMembers.after(g.workspace, group, joined=joined, removed=number)

@@ -156,6 +156,11 @@ class EntryResult(Out):
     id: int | None = Field(description="Null for an invalid one.")
     status: RecipientStatus | None = Field(examples=["subscribed"])
     suppressed: bool = Field(examples=[False])
+    stays_out_of: list[int] = Field(
+        description="Those of the `group_ids` that they left by their own preferences: nobody can"
+        " put them back.",
+        examples=[[]],
+    )
     detail: str = Field(description="What is wrong with an invalid one.", examples=[""])
 
     @classmethod
@@ -168,6 +173,7 @@ class EntryResult(Out):
             id=person.id if person else None,
             status=person.status if person else None,
             suppressed=bool(person and person.email in suppressed),
+            stays_out_of=list(made.stays_out_of),
             detail=made.problem,
         )
 

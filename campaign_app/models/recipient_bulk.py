@@ -83,6 +83,8 @@ class BulkAction(Owned, Base):
     done: Mapped[int] = mapped_column(BigInteger, **no_rows())
     """How many of them have had their turn, and how many of these it `changed`."""
     changed: Mapped[int] = mapped_column(BigInteger, **no_rows())
+    refused: Mapped[int] = mapped_column(BigInteger, **no_rows())
+    """How many could not join the group, because they had left it for good."""
     restored: Mapped[int] = mapped_column(BigInteger, **no_rows())
     """What the undo has brought back, and what it `spared` because it has changed since."""
     spared: Mapped[int] = mapped_column(BigInteger, **no_rows())

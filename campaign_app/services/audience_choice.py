@@ -9,6 +9,7 @@ from typing import TypeVar
 from sqlalchemy import delete, func, select
 
 from campaign_app.extensions import db
+from campaign_app.lib.arrays import any_id
 from campaign_app.lib.errors import Invalid
 from campaign_app.lib.tenancy import HasId, owned_by
 from campaign_app.models.campaigns import Campaign, CampaignGroup
@@ -52,8 +53,7 @@ def save(workspace: HasId, campaign: Campaign, choice: Choice) -> None:
     """
     _refuse_both(choice.group_ids, choice.exclude_group_ids, "group")
     _refuse_both(choice.segment_ids, choice.exclude_segment_ids, "segment")
-    groups = owned_by(workspace, Group).where(~Group.hidden).with_only_columns(Group.id)
-    own = set(db.session.scalars(groups))
+    own = _held(workspace, {*choice.group_ids, *choice.exclude_group_ids})
     _insist(own, choice.group_ids, "group_ids")
     _insist(own, choice.exclude_group_ids, "exclude_group_ids")
     own = set(db.session.scalars(owned_by(workspace, Segment).with_only_columns(Segment.id)))
@@ -89,6 +89,13 @@ def _rows(workspace: HasId, campaign: Campaign, model: type[Row]) -> Sequence[Ro
     return db.session.scalars(
         owned_by(workspace, model).where(model.campaign_id == campaign.id).order_by(order)
     ).all()
+
+
+def _held(workspace: HasId, ids: Collection[int]) -> set[int]:
+    """Those of the ids that are groups of the workspace; none is deleted or merged meanwhile."""
+    groups = owned_by(workspace, Group).where(~Group.hidden, Group.id == any_id(ids))
+    held = groups.order_by(Group.id).with_for_update(read=True, key_share=True)
+    return set(db.session.scalars(held.with_only_columns(Group.id)))
 
 
 def _refuse_both(chosen: Collection[int], excluded: Collection[int], noun: str) -> None:

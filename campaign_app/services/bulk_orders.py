@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -14,6 +14,7 @@ from campaign_app.lib.tenancy import HasId
 from campaign_app.models.recipient_bulk import Action
 from campaign_app.models.recipients import GroupMember, Recipient
 from campaign_app.services import groups, recipient_filter, tags
+from campaign_app.services.group_heirs import Heritage, Succession
 from campaign_app.services.recipient_filter import EVERYBODY, Filter
 
 
@@ -32,6 +33,15 @@ class Order:
     reason: str = ""
     sources: tuple[int, ...] = ()
     merging: bool = False
+    heritage: Heritage = field(default_factory=dict)
+    """Of a merge that is done: what its undo needs to know of campaigns."""
+
+    @property
+    def succession(self) -> Succession | None:
+        """The merge that this is, if it is one."""
+        if not self.merging:
+            return None
+        return Succession(self.sources, self.group_id or 0, self.heritage)
 
     def as_json(self) -> dict[str, Any]:
         """The same as plain values, to be kept in a row."""
@@ -44,6 +54,7 @@ class Order:
             "reason": self.reason,
             "sources": list(self.sources),
             "merging": self.merging,
+            "heritage": dict(self.heritage),
         }
 
     @classmethod

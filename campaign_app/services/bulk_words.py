@@ -46,7 +46,10 @@ def so_far(workspace: HasId, bulk: BulkAction) -> str:
 
 def outcome(workspace: HasId, bulk: BulkAction) -> str:
     """What was done, as far as it was: "unsubscribed 12,000 recipients"."""
-    return _filled(workspace, bulk, _PAST, people(bulk.changed))
+    words = _filled(workspace, bulk, _PAST, people(bulk.changed))
+    if not bulk.refused:
+        return words
+    return f"{words}; {bulk.refused:,} had left it of their own will, and stay out of it"
 
 
 def undone(workspace: HasId, bulk: BulkAction) -> str:

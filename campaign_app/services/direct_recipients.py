@@ -38,7 +38,8 @@ def replace(workspace: HasId, campaign: Campaign, emails: Sequence[str], *, user
     if not emails:
         return True
     why = Why(f"Added to the campaign “{campaign.name}”", "api", user)
-    return group_filling.fill(workspace, audience.own_group(workspace, campaign), emails, why=why)
+    own = audience.own_group(workspace, campaign)
+    return group_filling.fill(workspace, own, emails, why=why) is not None
 
 
 def is_filling(workspace: HasId, campaign: Campaign) -> bool:

@@ -14,29 +14,30 @@ from campaign_app.models.people import User
 from campaign_app.models.recipients import Group, Recipient
 from campaign_app.services import audit, group_filling, groups
 from campaign_app.services.consent import Why
+from campaign_app.services.group_joining import Joined
 
 
-def add(workspace: HasId, group: Group, emails: Sequence[str], *, user: User) -> bool:
+def add(workspace: HasId, group: Group, emails: Sequence[str], *, user: User) -> Joined | None:
     """Put these checked addresses into the group; who is not on the list yet is subscribed.
 
-    False when they are many and wait in their rows: ring for them after the commit.
+    None when they are many and wait in their rows: ring for them after the commit.
     """
-    if not emails:
-        return True
-    people = "address" if len(emails) == 1 else "addresses"
-    summary = f"{user.name} added {len(emails):,} {people} to the group “{group.name}”"
-    audit.record(workspace, "group.filled", summary, user=user, subject_id=group.id)
     why = Why(f"Added to the group “{group.name}”", "api", user)
-    return group_filling.fill(workspace, group.id, emails, why=why)
+    joined = group_filling.fill(workspace, group.id, emails, why=why)
+    if number := len(emails) if joined is None else joined.number:
+        people = "address" if number == 1 else "addresses"
+        summary = f"{user.name} added {number:,} {people} to the group “{group.name}”"
+        audit.record(workspace, "group.filled", summary, user=user, subject_id=group.id)
+    return joined
 
 
-def remove(workspace: HasId, group: Group, emails: Collection[str]) -> None:
-    """Take these normalised addresses out of the group, as far as they are in it.
+def remove(workspace: HasId, group: Group, emails: Collection[str]) -> int:
+    """Take these normalised addresses out of the group, and give how many were in it.
 
     Raises Conflict while others are still on their way into it: they might be the same.
     """
     if not emails:
-        return
+        return 0
     if group_filling.is_filling(workspace, group.id):
         raise Conflict(
             f"“{group.name}” is still being filled. Take people out once `filling` is false."
@@ -44,4 +45,4 @@ def remove(workspace: HasId, group: Group, emails: Collection[str]) -> None:
     ids = select(Recipient.id).where(
         Recipient.workspace_id == workspace.id, Recipient.email == any_text(emails)
     )
-    groups.leave(workspace, group, db.session.scalars(ids).all())
+    return groups.leave(workspace, group, db.session.scalars(ids).all())

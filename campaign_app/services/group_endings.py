@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, exists, func, select, text, update
+from sqlalchemy import delete, exists, func, select, update
 
 from campaign_app.extensions import db
 from campaign_app.lib import clock
@@ -19,21 +19,6 @@ from campaign_app.models.campaigns import EDITABLE, LIVE, Campaign, CampaignGrou
 from campaign_app.models.recipients import Group, GroupMember
 
 STEP = 10_000
-
-# A campaign that is to go to (or to spare) a merged group goes to the one it became part of; also
-# one that has started and is not planned yet: without its exclusions it would mail too many.
-_MOVE_DRAFTS = text(
-    """
-    INSERT INTO campaign_groups (workspace_id, campaign_id, group_id, excluded)
-    SELECT cg.workspace_id, cg.campaign_id, :target, bool_and(cg.excluded)
-    FROM campaign_groups cg
-    JOIN campaigns c ON c.workspace_id = :workspace AND c.id = cg.campaign_id
-    WHERE cg.workspace_id = :workspace AND cg.group_id = ANY(:sources)
-      AND c.planned_at IS NULL
-    GROUP BY cg.workspace_id, cg.campaign_id
-    ON CONFLICT DO NOTHING
-    """
-)
 
 
 def hide(workspace: HasId, ids: Collection[int], *, purge_after: datetime) -> None:
@@ -48,12 +33,6 @@ def hide(workspace: HasId, ids: Collection[int], *, purge_after: datetime) -> No
             CampaignGroup.workspace_id == workspace.id, CampaignGroup.group_id == any_id(ids)
         )
     )
-
-
-def replace(workspace: HasId, sources: Collection[int], *, target: int) -> None:
-    """Choose `target` wherever a campaign that is not planned had chosen one of the sources."""
-    values = {"workspace": workspace.id, "sources": list(sources), "target": target}
-    db.session.execute(_MOVE_DRAFTS, values)
 
 
 def torn(workspace: HasId, ids: Collection[int]) -> Sequence[str]:

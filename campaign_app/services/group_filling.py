@@ -9,18 +9,17 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 
-from sqlalchemy import insert as sql_insert
-from sqlalchemy import literal, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import insert, literal, select
 
 from campaign_app.extensions import db
 from campaign_app.lib import clock
 from campaign_app.lib.arrays import any_id, any_text
 from campaign_app.lib.tenancy import HasId
 from campaign_app.models.people import User, Workspace
-from campaign_app.models.recipients import Group, GroupMember, Recipient, WaitingAddresses
-from campaign_app.services import recipients
+from campaign_app.models.recipients import Group, Recipient, WaitingAddresses
+from campaign_app.services import group_joining, recipients
 from campaign_app.services.consent import Why
+from campaign_app.services.group_joining import Joined
 
 AT_ONCE = 1_000
 """More than this is work for the background."""
@@ -30,14 +29,13 @@ OVERDUE = timedelta(seconds=30)
 """After which nobody seems to be at work: the doorbell was lost, or the worker died."""
 
 
-def fill(workspace: HasId, group_id: int, emails: Sequence[str], *, why: Why) -> bool:
+def fill(workspace: HasId, group_id: int, emails: Sequence[str], *, why: Why) -> Joined | None:
     """Put normalised addresses into the group; who is not on the list yet is subscribed.
 
-    False when they are too many and wait: ring for `step` after the commit.
+    None when they are too many and wait: ring for `step` after the commit.
     """
     if len(emails) <= AT_ONCE:
-        put(workspace, group_id, emails, why=why)
-        return True
+        return put(workspace, group_id, emails, why=why)
     chunks = [emails[place : place + CHUNK] for place in range(0, len(emails), CHUNK)]
     row = {
         "workspace_id": workspace.id,
@@ -47,20 +45,17 @@ def fill(workspace: HasId, group_id: int, emails: Sequence[str], *, why: Why) ->
         "source": why.source,
     }
     rows = [{**row, "addresses": "\n".join(chunk)} for chunk in chunks]
-    db.session.execute(sql_insert(WaitingAddresses), rows)
-    return False
+    db.session.execute(insert(WaitingAddresses), rows)
+    return None
 
 
-def put(workspace: HasId, group_id: int, emails: Collection[str], *, why: Why) -> None:
+def put(workspace: HasId, group_id: int, emails: Collection[str], *, why: Why) -> Joined:
     """Put normalised addresses into the group now; who has opted out stays opted out."""
     recipients.ensure(workspace, dict.fromkeys(emails, ""), why=why)
-    people = (
-        select(literal(workspace.id), literal(group_id), Recipient.id)
-        .where(Recipient.workspace_id == workspace.id, Recipient.email == any_text(emails))
-        .order_by(Recipient.id)  # in one order for everybody: no deadlock
+    people = select(Recipient.id).where(
+        Recipient.workspace_id == workspace.id, Recipient.email == any_text(emails)
     )
-    columns = ["workspace_id", "group_id", "recipient_id"]
-    db.session.execute(insert(GroupMember).from_select(columns, people).on_conflict_do_nothing())
+    return group_joining.join(workspace, group_id, db.session.scalars(people).all())
 
 
 def step(group_id: int) -> bool:

@@ -14,8 +14,9 @@ from campaign_app.lib.tenancy import HasId
 from campaign_app.models.people import User
 from campaign_app.models.recipient_bulk import Action, BulkAction
 from campaign_app.models.recipients import Group
-from campaign_app.services import audit, group_endings, groups, recipient_bulk, tallies
+from campaign_app.services import audit, group_heirs, groups, recipient_bulk, tallies
 from campaign_app.services.bulk_orders import Order
+from campaign_app.services.group_heirs import Succession
 
 EMPTY_KEPT = timedelta(days=1)
 
@@ -41,19 +42,17 @@ def merge(
     """Let everybody of these groups join one of them (or another), which takes their place.
 
     Campaigns that are not planned yet follow. Raises Invalid when there is nothing to merge, and
-    when one of them goes to a part of the groups and leaves another out: it cannot do both then.
+    Conflict when one of them goes to a part of the groups and leaves another out: it cannot do both
+    then.
     """
     sources = tuple(group.id for group in groups.chosen(workspace, ids) if group.id != into.id)
     if not sources:
         raise Invalid("Choose at least two groups to merge.")
-    if torn := group_endings.torn(workspace, [*sources, into.id]):
-        raise Invalid(
-            f"“{torn[0]}” goes to one of these groups and leaves another out. Change its audience"
-            " first."
-        )
+    succession = Succession(sources, into.id)
+    group_heirs.insist(workspace, succession)
     if not tallies.of_groups(workspace, sources):
-        group_endings.replace(workspace, sources, target=into.id)
-        group_endings.hide(workspace, sources, purge_after=clock.now() + EMPTY_KEPT)
+        purge_after = clock.now() + EMPTY_KEPT
+        group_heirs.succeed(workspace, succession, purge_after=purge_after)
         words = f"{user.name} merged empty groups into “{into.name}”"
         audit.record(workspace, "group.merged", words, user=user, subject_id=into.id)
         return None, True

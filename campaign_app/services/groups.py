@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import delete, exists, func, literal, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import delete, exists, func, select
 
 from campaign_app.extensions import db
 from campaign_app.lib import clock
@@ -15,7 +14,14 @@ from campaign_app.lib.tenancy import HasId, owned_by
 from campaign_app.models.campaigns import Campaign, CampaignGroup, CampaignStatus
 from campaign_app.models.people import User
 from campaign_app.models.recipients import Group, GroupMember, Recipient
-from campaign_app.services import audit, group_endings, recipient_filter, tallies
+from campaign_app.services import (
+    audit,
+    group_endings,
+    group_heirs,
+    group_joining,
+    recipient_filter,
+    tallies,
+)
 from campaign_app.services.uniqueness import claimed
 
 MAX_NAME = 100
@@ -87,6 +93,7 @@ def delete_one(workspace: HasId, group: Group, *, user: User) -> None:
 
     Raises Conflict while a campaign is still to leave it out: without it, more would be mailed.
     """
+    group_heirs.hold(workspace, [group.id])
     if sparing := group_endings.sparing(workspace, group.id):
         raise Conflict(
             f"“{group.name}” cannot be deleted: “{sparing}” leaves its people out. Change that"
@@ -120,21 +127,11 @@ def waiting_campaigns(workspace: HasId, group: Group) -> Sequence[str]:
 
 
 def join(workspace: HasId, group: Group, ids: Collection[int]) -> int:
-    """Put recipients into the group; gives how many were not in it before.
+    """Put recipients into the group; gives how many were not in it before, and are now.
 
-    Ids that are not the workspace's own are passed over.
+    Ids that are not the workspace's own are passed over, and so is who had left it for good.
     """
-    members = select(literal(workspace.id), literal(group.id), Recipient.id).where(
-        Recipient.workspace_id == workspace.id, Recipient.id == any_id(ids)
-    )
-    joined = db.session.scalars(
-        insert(GroupMember)
-        .from_select(["workspace_id", "group_id", "recipient_id"], members)
-        .on_conflict_do_nothing()
-        .returning(GroupMember.recipient_id)
-    )
-    recipient_filter.forget_counts(workspace)
-    return len(joined.all())
+    return group_joining.join(workspace, group.id, ids).number
 
 
 def leave(workspace: HasId, group: Group, ids: Collection[int]) -> int:

@@ -18,11 +18,10 @@ from campaign_app.lib.errors import Invalid
 from campaign_app.lib.tenancy import HasId
 from campaign_app.models.people import User
 from campaign_app.models.recipients import Group, Recipient
-from campaign_app.services import audit, groups, recipients, suppressions
+from campaign_app.services import audit, group_joining, groups, recipients, suppressions
 from campaign_app.services.consent import Why
 
 MAX_LINES = 10_000
-NAMED = re.compile(r"\s*\"?([^<>\"]*)\"?\s*<\s*([^<>\s]+)\s*>\s*")
 CELLS = re.compile(r"[\t,;|]")
 BETWEEN = re.compile(r"(@[^\s,;]+)\s*[;,]")
 """Ends an address, so that the comma in `Doe, Ann <ann@example.com>; Bo <…>` parts nobody."""
@@ -39,11 +38,15 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Pasted:
-    """What became of a paste: `new` on the list, `joined` the group, `already` in it."""
+    """What became of a paste: `new` on the list, `joined` the group, `already` in it.
+
+    The `refused` had left the group of their own will, and stay out of it.
+    """
 
     new: int
     joined: int
     already: int
+    refused: int
     suppressed: int
     problems: Sequence[Problem]
 
@@ -64,12 +67,13 @@ def paste(workspace: HasId, group: Group, *, text: str, user: User) -> Pasted:
     """
     people, problems = _read(_few(text))
     new = recipients.ensure(workspace, people, why=Why(f"Added by {user.name}", "page", user))
-    joined = groups.join(workspace, group, _ids(workspace, people))
-    if joined:
-        summary = f"{user.name} added {joined:,} to the group “{group.name}”"
+    joined = group_joining.join(workspace, group.id, _ids(workspace, people))
+    if joined.number:
+        summary = f"{user.name} added {joined.number:,} to the group “{group.name}”"
         audit.record(workspace, "group.filled", summary, user=user, subject_id=group.id)
     suppressed = len(suppressions.contains(workspace, people))
-    return Pasted(len(new), joined, len(people) - joined, suppressed, problems)
+    already = len(people) - joined.number - joined.refused
+    return Pasted(len(new), joined.number, already, joined.refused, suppressed, problems)
 
 
 def take_out(workspace: HasId, group: Group, *, text: str, user: User) -> TakenOut:
@@ -110,8 +114,9 @@ def _is_table(people: Sequence[tuple[int, str, tuple[str, str] | None]]) -> bool
 
 def _person(text: str) -> tuple[str, str] | None:
     """Address and name of somebody who stands alone in a line; None for a row of a table."""
-    if named := NAMED.fullmatch(text):
-        return named[2], named[1].strip()
+    name, rest = address.parted(text)
+    if rest != text:
+        return rest, name
     return (text, "") if "@" in text and not re.search(r"[\s,;|]", text) else None
 
 
@@ -146,8 +151,7 @@ def _read(lines: Sequence[tuple[int, str]]) -> tuple[dict[str, str], list[Proble
     people: dict[str, str] = {}
     problems: list[Problem] = []
     for number, text in lines:
-        named = NAMED.fullmatch(text)
-        name, raw = (named[1].strip(), named[2]) if named else ("", text)
+        name, raw = address.parted(text)
         normal, message = address.check(raw)
         if message:
             problems.append(Problem(number, text[:200], message))

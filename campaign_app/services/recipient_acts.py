@@ -38,8 +38,12 @@ _JOIN = text(
     WITH joined AS (
         INSERT INTO group_members (workspace_id, group_id, recipient_id)
         SELECT workspace_id, :group, id FROM recipients
-        WHERE workspace_id = :workspace AND id = ANY(:ids) ORDER BY id
-        ON CONFLICT DO NOTHING RETURNING recipient_id
+        WHERE workspace_id = :workspace AND id = ANY(:ids)
+          AND NOT EXISTS (
+              SELECT FROM group_refusals f
+              WHERE f.workspace_id = :workspace AND f.group_id = :group
+                AND f.recipient_id = recipients.id)
+        ORDER BY id ON CONFLICT DO NOTHING RETURNING recipient_id
     )
     INSERT INTO recipient_changes (bulk_id, recipient_id, workspace_id)
     SELECT :bulk, recipient_id, :workspace FROM joined

@@ -21,6 +21,7 @@ from campaign_app.models.people import User, Workspace
 from campaign_app.models.recipient_bulk import (
     ACTIVE,
     ENDED,
+    Action,
     BulkAction,
     BulkState,
     BulkTargets,
@@ -29,7 +30,8 @@ from campaign_app.services import (
     audit,
     bulk_orders,
     bulk_words,
-    group_endings,
+    group_heirs,
+    group_joining,
     groups,
     recipient_acts,
     recipient_filter,
@@ -163,6 +165,7 @@ def undo(workspace: HasId, bulk: BulkAction, *, user: User) -> bool:
     if not begun:
         raise Conflict("There is nothing left to undo.")
     db.session.refresh(bulk)
+    group_heirs.come_back(workspace, Order.from_json(bulk.order).succession)
     return bulk.changed - bulk.restored - bulk.spared <= AT_ONCE
 
 
@@ -243,14 +246,16 @@ def _step_on(workspace: Workspace, bulk: BulkAction) -> bool:
     order = Order.from_json(bulk.order)
     if targets is None:
         _end(bulk, BulkState.DONE)
-        if order.merging:
-            group_endings.replace(workspace, order.sources, target=order.group_id or 0)
-            group_endings.hide(workspace, order.sources, purge_after=clock.now() + KEPT)
+        if merge := order.succession:
+            heritage = group_heirs.succeed(workspace, merge, purge_after=clock.now() + KEPT)
+            bulk.order = {**bulk.order, "heritage": heritage}
         _record(workspace, bulk, bulk_words.outcome(workspace, bulk))
         return False
     if order.group_id and not groups.chosen(workspace, [order.group_id]):
         raise Conflict("The group was deleted meanwhile.")
     ids = targets.recipient_ids
+    if order.action == Action.JOIN and order.group_id:
+        bulk.refused += group_joining.refused(workspace, order.group_id, ids)
     bulk.changed += recipient_acts.apply(workspace, _deed(bulk), ids)
     bulk.done += len(ids)
     recipient_filter.forget_counts(workspace)
@@ -262,9 +267,7 @@ def _step_back(workspace: Workspace, bulk: BulkAction) -> bool:
     restored, spared = recipient_undo.step(workspace, _deed(bulk))
     if restored == spared == 0:
         _end(bulk, BulkState.UNDONE)
-        order = Order.from_json(bulk.order)
-        if order.merging:
-            group_endings.show_again(workspace, order.sources)
+        group_heirs.step_down(workspace, Order.from_json(bulk.order).succession)
         _record(workspace, bulk, bulk_words.undone(workspace, bulk))
         return False
     bulk.restored += restored
@@ -293,6 +296,5 @@ def _forget_targets(bulk: BulkAction) -> None:
 
 def _record(workspace: Workspace, bulk: BulkAction, words: str) -> None:
     user = db.session.get(User, bulk.user_id) if bulk.user_id else None
-    action, who = f"recipients.bulk_{bulk.action}", asked_by(bulk) or "Carillon"
-    words = f"{who} {words}"
+    action, words = f"recipients.bulk_{bulk.action}", f"{asked_by(bulk) or 'Carillon'} {words}"
     audit.record(workspace, action, words, user=user, subject_id=bulk.id)

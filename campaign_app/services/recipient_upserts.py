@@ -16,7 +16,7 @@ from campaign_app.lib.errors import Invalid
 from campaign_app.lib.tenancy import HasId, owned_by
 from campaign_app.models.people import User
 from campaign_app.models.recipients import Recipient
-from campaign_app.services import audit, groups, recipient_details, recipients, tags
+from campaign_app.services import audit, group_joining, groups, recipient_details, recipients, tags
 from campaign_app.services.consent import Why
 from campaign_app.services.recipient_details import Details
 
@@ -47,6 +47,8 @@ class Result:
     outcome: Outcome
     recipient: Recipient | None = None
     problem: str = ""
+    stays_out_of: Sequence[int] = ()
+    """Those of the groups that they had left of their own will: nobody puts them back."""
 
 
 def upsert(workspace: HasId, entries: Sequence[Entry], *, user: User) -> list[Result]:
@@ -58,11 +60,13 @@ def upsert(workspace: HasId, entries: Sequence[Entry], *, user: User) -> list[Re
     good = {one.email: one.details for one in checked if isinstance(one, Entry)}
     new, people = _brought(workspace, good, user)
     former = groups.of(workspace, [one.id for one in people.values()])
+    barred = _barred(workspace, good, people)
     results: dict[str, Result] = {}
     for email, details in good.items():
         person = people[email]
-        known = {group.id for group in former.get(person.id, [])}
-        results[email] = _updated(person, details, known=known, is_new=person.id in new)
+        known = {group.id for group in former.get(person.id, [])} | barred[email]
+        result = _updated(person, details, known=known, is_new=person.id in new)
+        results[email] = replace(result, stays_out_of=sorted(barred[email]))
     _join(workspace, [(results[email], details) for email, details in good.items()])
     return [results[one.email] if isinstance(one, Entry) else one for one in checked]
 
@@ -134,6 +138,19 @@ def _held(workspace: HasId, good: Mapping[str, Details]) -> dict[str, Recipient]
         .execution_options(populate_existing=True)
     )
     return {one.email: one for one in rows}
+
+
+def _barred(
+    workspace: HasId, good: Mapping[str, Details], people: Mapping[str, Recipient]
+) -> dict[str, set[int]]:
+    """Those of the groups wanted for each address that the person had left for good."""
+    ids = [person.id for person in people.values()]
+    wanted = {one for details in good.values() for one in details.group_ids or ()}
+    left = {one: group_joining.refusing(workspace, one, ids) for one in wanted}
+    return {
+        email: {one for one in details.group_ids or () if people[email].id in left[one]}
+        for email, details in good.items()
+    }
 
 
 def _updated(person: Recipient, details: Details, *, known: set[int], is_new: bool) -> Result:

@@ -65,7 +65,7 @@ def merge() -> Response:
         into = _target()
         recipient_bulk.begin(*group_merging.merge(g.workspace, ids, into=into, user=g.user))
         return redirect(url_for("groups.show", group_id=into.id))
-    except Invalid as error:
+    except (Invalid, Conflict) as error:
         db.session.rollback()
         flash(error.message, "danger")
     return redirect(url_for("groups.index"))
@@ -215,6 +215,8 @@ def _summary(pasted: Pasted) -> str:
         parts.append(f"{pasted.new:,} of them new on your list")
     if pasted.already:
         parts.append(f"{pasted.already:,} in it already")
+    if pasted.refused:
+        parts.append(f"{pasted.refused:,} had left it of their own will, and stay out of it")
     if pasted.suppressed:
         parts.append(f"{pasted.suppressed:,} on the suppression list, and not mailed")
     return ", ".join(parts) + "."

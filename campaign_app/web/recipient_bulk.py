@@ -114,12 +114,12 @@ def _is_fresh(bulk: BulkAction) -> bool:
 def _say(bulk: BulkAction) -> None:
     if bulk.state == BulkState.UNDONE:
         words = bulk_words.undone(g.workspace, bulk)
-    elif bulk.changed:
+    elif bulk.changed or bulk.refused:
         words = bulk_words.outcome(g.workspace, bulk)
     else:
         flash("Nothing to change: that is how it was already.", "info")
         return
-    rest = (bulk.total or 0) - bulk.changed
+    rest = (bulk.total or 0) - bulk.changed - bulk.refused
     more = f" The other {rest:,} stay as they are." if rest and not bulk.restored else ""
     flash(f"{words[0].upper()}{words[1:]}.{more}", "success")
 
