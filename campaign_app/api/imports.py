@@ -17,18 +17,25 @@ routes = Routes("imports", load=imports.get)
 
 
 class ImportOut(Out):
-    """A file, and what came of its rows so far."""
+    """A file, and what came of its rows so far.
+
+    `rows` = `new` + `updated` + `unchanged` + `duplicates` + `invalid`. `suppressed` is no part of
+    that sum: those people are new, updated or unchanged as well.
+    """
 
     id: int
     filename: str
     state: ImportState = Field(examples=["done"])
     rows: int = Field(description="How many have been read.")
-    new: int
-    updated: int
-    unchanged: int
-    duplicates: int
+    new: int = Field(description="People who were not on the list.")
+    updated: int = Field(description="People who were on the list, and whom the file changed.")
+    unchanged: int = Field(description="People who were on the list as the file has them.")
+    duplicates: int = Field(description="Rows with an address that another row has, too.")
     invalid: int = Field(description="Rows that were rejected.")
-    suppressed: int = Field(description="People who will not be mailed, among those in the file.")
+    suppressed: int = Field(
+        description="How many of the new, updated and unchanged people are unsubscribed, bounced "
+        "or suppressed, and will not be mailed."
+    )
     rejected_url: str | None = Field(
         description="The rejected rows as CSV, each with its reason; null when there are none."
     )
