@@ -17,6 +17,7 @@ from campaign_app.models.recipients import Recipient
 from campaign_app.services import (
     consent,
     groups,
+    imports,
     recipient_filter,
     recipient_index,
     recipients,
@@ -195,6 +196,7 @@ def _form_page(
 
 
 def _person_page(recipient: Recipient) -> str:
+    came_with = [recipient.import_id] if recipient.import_id else []
     return render_template(
         "recipients/show.html",
         recipient=recipient,
@@ -202,4 +204,5 @@ def _person_page(recipient: Recipient) -> str:
         history=consent.history(g.workspace, recipient.email),
         received=recipients.received(g.workspace, recipient),
         suppression=suppressions.find(g.workspace, recipient.email),
+        came_with=next(iter(imports.some(g.workspace, came_with)), None),
     )

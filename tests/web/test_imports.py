@@ -81,6 +81,28 @@ def test_a_file_above_the_limit_is_answered_413(alice, app, monkeypatch):
     assert "larger than this server accepts" in answer.text
 
 
+def test_the_history_says_when_a_file_has_changed_nothing(alice: Person):
+    an_import(alice, rows=3, unchanged=2, invalid=1)
+    page = alice.client.get("/imports/").text
+    assert "Nothing to change: everybody was as in the file" in page
+    assert 'data-label="New"' not in page
+    latest(alice).updated = 1
+    db.session.commit()
+    assert "Nothing to change" not in alice.client.get("/imports/").text
+
+
+def test_an_imported_persons_page_names_the_import(alice: Person, charlie: Person):
+    mine, theirs = an_import(alice, filename="fair.csv"), an_import(charlie, filename="spy.csv")
+    pages = [
+        alice.client.get(f"/recipients/{factories.recipient(alice.workspace, import_id=one).id}")
+        for one in (mine.id, theirs.id, None)
+    ]
+    link = f'href="/imports/{mine.id}">fair.csv</a>'
+    assert [link in page.text for page in pages] == [True, False, False]
+    assert ["an import that is gone" in page.text for page in pages] == [False, True, False]
+    assert not any("spy.csv" in page.text for page in pages)
+
+
 def test_the_progress_page_is_fed_by_figures(alice):
     row = an_import(
         alice, state=ImportState.RUNNING, bytes_read=500, rows=42, new=40, started_at=now(),
@@ -148,7 +170,7 @@ def test_the_result_says_what_became_of_every_row(alice: Person, config):
     )  # fmt: skip
     rejected_file(config, "t.csv")
     page = alice.client.get(f"/imports/{row.id}").text
-    for text in ("1</strong> person is unsubscribed", "2</strong> rows repeat", "3 rows have"):
+    for text in ("1</strong> of the 5 new, updated", "2 listed twice + 3 rejected.", "3 rows have"):
         assert text in page
     assert "“They agreed.” Confirmed by Alice" in page
     assert ">=1+1</code>" in page
