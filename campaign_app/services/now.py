@@ -160,5 +160,6 @@ def _is_in_trouble(sender: Sender) -> bool:
 
 
 def _imports(workspace: HasId) -> Sequence[Import]:
-    running = owned_by(workspace, Import).where(Import.state.in_(imports.ACTIVE))
-    return db.session.scalars(running.order_by(Import.id).limit(MOST)).all()
+    """Those that a worker has or will have: being checked, imported or undone."""
+    at_work = owned_by(workspace, Import).where(Import.state.in_(imports.AT_WORK))
+    return db.session.scalars(at_work.order_by(Import.id).limit(MOST)).all()

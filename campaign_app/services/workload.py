@@ -42,7 +42,8 @@ _SUMS = text(
         (SELECT id FROM campaigns WHERE workspace_id = :workspace AND status = 'scheduled'
          ORDER BY scheduled_at LIMIT 1) AS upcoming_id,
         (SELECT count(*) FROM imports
-         WHERE workspace_id = :workspace AND state IN ('waiting', 'running')) AS imports,
+         WHERE workspace_id = :workspace
+           AND state IN ('waiting', 'running', 'checking', 'undoing')) AS imports,
         (SELECT count(*) FROM waiting_addresses WHERE workspace_id = :workspace) AS waiting_chunks,
         (SELECT COALESCE(max(id), 0) FROM audit_log WHERE workspace_id = :workspace) AS last_entry,
         (SELECT COALESCE(sum(opens), 0)::bigint FROM engagement

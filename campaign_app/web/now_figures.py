@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from campaign_app.lib import clock
-from campaign_app.models.imports import Import
+from campaign_app.models.imports import Import, ImportState
 from campaign_app.models.senders import Sender, SenderState
 from campaign_app.services import imports
 from campaign_app.services.health import Health
@@ -184,7 +184,9 @@ def words_of(sender: Sender) -> str:
 def _import(row: Import) -> dict[str, Any]:
     progress = imports.progress(row)
     left = f"about {duration(progress.eta_seconds)} left" if progress.eta_seconds else ""
-    return {"percent": round(progress.percent, 1), "rows": row.rows, "left": left}
+    undone = row.removed + row.restored + row.spared
+    number = undone if row.state == ImportState.UNDOING else row.rows
+    return {"percent": round(progress.percent, 1), "rows": number, "left": left}
 
 
 def _stamp(now: Now, health: Health) -> str:

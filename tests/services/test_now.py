@@ -99,10 +99,11 @@ def test_opens_of_the_last_minutes_and_no_older_ones(alice: Person):
 
 def test_imports_at_work_are_shown(alice: Person):
     place = {"workspace_id": alice.workspace.id, "storage_key": "a", "size": 10}
-    running = Import(**place, filename="a.csv", state=ImportState.RUNNING)
-    factories.save(running)
-    factories.save(Import(**place, filename="b.csv", state=ImportState.DONE))
-    assert [row.id for row in look(alice.workspace).imports] == [running.id]
+    states = ("checking", "checked", "waiting", "running", "done", "undoing", "undone")
+    for state in states:
+        factories.save(Import(**place, filename="a.csv", state=ImportState(state)))
+    found = [row.state for row in look(alice.workspace).imports]
+    assert found == ["checking", "waiting", "running", "undoing"]
 
 
 def test_a_long_action_on_recipients_is_shown_until_it_is_over(alice: Person, charlie: Person):

@@ -9,6 +9,7 @@ import pytest
 from campaign_app.extensions import db, redis
 from campaign_app.lib import clock
 from campaign_app.models.campaigns import CampaignStatus
+from campaign_app.models.imports import ImportState
 from campaign_app.models.people import Membership, Role, User
 from campaign_app.models.senders import SenderState
 from campaign_app.sending import changes
@@ -16,6 +17,7 @@ from campaign_app.services import senders
 from campaign_app.services.health import GONE_AFTER
 from tests import factories, mailings, signs
 from tests.people import Person, a_second_passes
+from tests.web.importing import an_import
 
 BOARD = {"HX-Target": "board"}
 
@@ -85,6 +87,22 @@ def test_a_sender_that_slowed_down_says_to_what_and_why(alice: Person):
     sender = factories.sender(alice.workspace, brake_rate=120.0, brake_reason="452 slow down")
     data = alice.client.get("/now/live.json").json[f"s{sender.id}"]
     assert (data["pace"], data["words"]) == ("Slowed to 120 / min", "452 slow down")
+
+
+@pytest.mark.parametrize(
+    ("state", "shown", "number", "of_what"),
+    [
+        ("running", "Importing", 5, "rows"),
+        ("checking", "Being checked", 5, "rows looked at"),
+        ("undoing", "Being undone", 2, "people"),
+    ],
+)
+def test_files_at_work_are_shown(alice: Person, state: str, shown: str, number: int, of_what: str):
+    row = an_import(alice, state=ImportState(state), rows=5, new=4, removed=2)
+    page = alice.client.get("/now/").text
+    assert (f'href="/imports/{row.id}"' in page, shown in page) == (True, True)
+    assert f"{number}</span> {of_what}<" in page
+    assert alice.client.get("/now/live.json").json[f"i{row.id}"]["rows"] == number
 
 
 def test_what_is_gone_is_said_in_plain_words(alice: Person):
