@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import func, select, text
+from sqlalchemy import delete, exists, func, select, text
 
 from campaign_app.extensions import db
 from campaign_app.lib.arrays import any_id
 from campaign_app.lib.tenancy import HasId
-from campaign_app.models.recipients import RecipientStatus
+from campaign_app.models.people import Workspace
+from campaign_app.models.recipients import Group, RecipientStatus
 from campaign_app.models.tallies import Tally
 
 FOLD_FROM = 200
@@ -90,3 +91,16 @@ def long() -> Sequence[int]:
 def fold(workspace_id: int) -> None:
     """Add the changes of a workspace up; the caller commits."""
     db.session.execute(_FOLD, {"workspace": workspace_id})
+
+
+def sweep() -> None:
+    """Forget the changes of workspaces and groups that are gone; the caller commits.
+
+    Their last change was committed with their end, so what is left adds up to nothing.
+    """
+    no_workspace = ~exists().where(Workspace.id == Tally.workspace_id)
+    no_group = ~exists().where(Group.workspace_id == Tally.workspace_id, Group.id == Tally.group_id)
+    db.session.execute(
+        delete(Tally).where(no_workspace | ((Tally.group_id != 0) & no_group)),
+        execution_options={"all_workspaces": True, "synchronize_session": False},
+    )

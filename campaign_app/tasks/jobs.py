@@ -148,6 +148,7 @@ def keep_house() -> None:
         after = housekeeping.forget_usage(after=after)
         db.session.commit()
     housekeeping.forget_lost_windows()
+    tallies.sweep()
     signups.forget_old()
     db.session.commit()
     while housekeeping.forget_undo():

@@ -78,6 +78,18 @@ def test_folding_changes_no_count(alice: Person):
     assert db.session.scalar(select(func.count()).select_from(Tally).where(mine)) == 2
 
 
+def test_what_is_left_of_the_dead_is_swept_and_nothing_else(alice: Person, charlie: Person):
+    rows = [factories.recipient(owner.workspace, tags=["vip"]) for owner in (alice, charlie)]
+    gone, kept = (factories.group(alice.workspace, members=rows[:1]) for _ in range(2))
+    groups.delete_one(alice.workspace, gone, user=alice.user)
+    db.session.execute(text("DELETE FROM workspaces WHERE id = :id"), {"id": charlie.workspace.id})
+    tallies.sweep()
+    left = set(db.session.execute(text("SELECT workspace_id, group_id FROM tallies")).all())
+    assert left == {(alice.workspace.id, 0), (alice.workspace.id, kept.id)}
+    assert tallies.by_tag(alice.workspace) == {"vip": 1}
+    assert groups.sizes(alice.workspace) == {kept.id: 1}
+
+
 class Crowd:
     """People and groups on a database of its own, where commits are real."""
 
