@@ -232,7 +232,9 @@ class Permission(Out):
 
 class _Search(Paging):
     search: Text = Field(
-        "", max_length=200, description="The beginning of an address or a name, or whole words."
+        "",
+        max_length=200,
+        description="The beginning of an address or a name, or words of anything known, tags too.",
     )
     tag: Text = Field("", max_length=MAX_TAG, description="Who has this tag.")
 

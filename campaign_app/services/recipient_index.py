@@ -36,7 +36,8 @@ _LOCK_KIND = 0x1ABE2
 # The values of the attributes as JSON text: taking it apart would take as long as all the rest.
 _KNOWN = text(
     """
-    SELECT id, email || ' ' || name || ' ' || jsonb_path_query_array(attributes, '$.*')::text
+    SELECT id, concat_ws(' ', email, name, array_to_string(tags, ' '),
+                         jsonb_path_query_array(attributes, '$.*')::text)
     FROM recipients WHERE workspace_id = :workspace AND id = ANY(:ids)
     """
 )

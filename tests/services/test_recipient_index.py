@@ -77,6 +77,21 @@ def test_a_change_is_found_and_what_was_before_is_not(alice: Person):
     assert not found(alice, "ana berlin")
 
 
+def test_tags_are_found_as_long_as_somebody_has_them(alice: Person, charlie: Person):
+    row = ana(alice, city="Berlin")
+    row.tags = ["big spender", "vip"]
+    db.session.commit()
+    index(alice)
+    assert found(alice, "berlin vip")
+    assert found(alice, "big spender")
+    assert not found(charlie, "vip")
+    row.tags = ["big spender"]
+    db.session.commit()
+    index(alice)
+    assert found(alice, "spender")
+    assert not found(alice, "vip")
+
+
 def test_no_writer_is_forgotten(alice: Person):
     ana(alice, city="Berlin")
     index(alice)
