@@ -20,6 +20,7 @@ MAX_LOCAL = 64
 
 _EDGES = " \t\r\n\v\f\xa0\u200b\u200c\u200d\u2060\ufeff"
 _LOCAL = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_NAMED = re.compile(r"([^<>]*)<\s*([^<>\s]+)\s*>\s*")
 _BRACKETED = re.compile(r"[^<>]*<\s*([^<>\s]+@[^<>\s]+)\s*>")
 _SPECIAL = re.compile(r'[()<>\[\]:;@\\,."]')
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -79,6 +80,17 @@ def _remember_plain(address: str) -> None:
     name = domain(address)
     if name and len(name) < MAX_LENGTH - MAX_LOCAL and len(_plain_domains) < 65_536:
         _plain_domains.add(name)
+
+
+def parted(text: str) -> tuple[str, str]:
+    """`"Dee, D" <dee@example.com>`, as mail programs write it: the name, "" if none, and the rest.
+
+    The rest need not be an address: that is for `check`.
+    """
+    found = _NAMED.fullmatch(text)
+    if not found:
+        return "", text
+    return found[1].strip().removeprefix('"').removesuffix('"').strip(), found[2]
 
 
 def explain(text: str) -> tuple[str, str]:
