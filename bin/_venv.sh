@@ -73,3 +73,5 @@ if ! is_fresh; then
 fi
 PATH="$PWD/.venv/bin:$PATH"
 export PATH
+# Where containers set it, every process that we start would compile the whole application again.
+unset PYTHONDONTWRITEBYTECODE

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from campaign_app.lib import build, metric_files
+from tests import alone
 from tests.rules.source import ROOT
 
 COUNT = """
@@ -57,9 +57,8 @@ def counted(folder: Path) -> dict[tuple[str, ...], float]:
 
 def count(folder: Path, *, kill: bool = False) -> dict[tuple[str, ...], float]:
     """What is read while the counting process lives; it then ends, or is killed."""
-    command = [sys.executable, "-c", COUNT, str(folder)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(command, cwd=ROOT, **pipes) as process:
+    with subprocess.Popen(alone.command(COUNT, folder), **pipes) as process:
         process.stdout.readline()
         found = counted(folder)
         if kill:
@@ -123,7 +122,7 @@ from campaign_app.lib import metrics
 metrics.configure(Path({str(blocked / "metrics")!r}))
 metrics.mails({{"sent": 1}})
 """
-    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=60)
+    subprocess.run(alone.command(script), check=True, timeout=60)
 
 
 @pytest.mark.parametrize("content", [b"\x40" + bytes(7) + b"\xff\xff", b"\x80" + bytes(4096)])
@@ -148,14 +147,14 @@ metrics.configure(folder)
 metrics.mails({{"sent": 1}})
 assert "carillon_mails" in [metric.name for metric in metrics.read()]
 """
-    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=60)
+    subprocess.run(alone.command(script), check=True, timeout=60)
 
 
 def test_a_disk_that_fills_up_kills_nobody_who_counts(folder: Path):
     script = COUNT.replace("processes(3)", "")
-    command = [sys.executable, "-c", script, str(folder)]
+    command = alone.command(script, folder)
     for _ in range(2):  # the second adds up what the first has counted
-        subprocess.run(command, cwd=ROOT, check=True, timeout=60, stdin=subprocess.DEVNULL)
+        subprocess.run(command, check=True, timeout=60, stdin=subprocess.DEVNULL)
     files = list(folder.glob("*.db"))
     assert len(files) == 5
     for status in map(Path.stat, files):  # no holes: each write has its room already

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from campaign_app.sending.journal import ROOM, Journal, JournalError, read
+from tests import alone
 
 
 def fill(journal: Journal) -> None:
@@ -124,6 +123,6 @@ def test_it_survives_a_kill(tmp_path):
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     path = tmp_path / "1"
-    died = subprocess.run([sys.executable, "-c", script, str(path)], check=False, env=os.environ)
+    died = subprocess.run(alone.command(script, path), check=False)
     assert died.returncode == -signal.SIGKILL
     assert read(path) == {1: 250, 2: None}

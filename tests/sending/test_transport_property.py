@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import random
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,6 +15,7 @@ from hypothesis import strategies as st
 from campaign_app.sending import journal as journals
 from campaign_app.sending.journal import Journal
 from campaign_app.sending.transport import Connection, Fate, TransportError
+from tests import alone
 from tests.sending.hand_over import PLAIN_EXTENSIONS, connect, mails, taken
 from tests.smtp_sink import Fault, SmtpSink
 
@@ -134,8 +133,8 @@ with connect(Port) as connection:
 @pytest.mark.parametrize("attempt", range(4))
 def test_a_killed_worker_leaves_a_journal_that_does_not_lie(tmp_path, attempt):
     with SmtpSink(keep_bodies=False) as sink:
-        arguments = [sys.executable, "-c", SENDER, str(sink.port), str(tmp_path / "journal")]
-        with subprocess.Popen(arguments, stdout=subprocess.PIPE, env=os.environ) as worker:
+        command = alone.command(SENDER, sink.port, tmp_path / "journal")
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as worker:
             worker.stdout.readline()
             time.sleep(random.uniform(0, 0.1))
             worker.kill()
