@@ -23,6 +23,8 @@ hash_of = address.digest
 """What an address is matched by, also when its owner's erasure left nothing else."""
 BOUNCE = "smtp"
 """The source of a suppression that a hard bounce caused: resubscribing lifts it."""
+NO_REASON = "Suppressed"
+"""What is said of an entry without a reason of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +58,21 @@ def get(workspace: HasId, suppression_id: int) -> Suppression:
 
 def contains(workspace: HasId, emails: Collection[str]) -> set[str]:
     """Those of the (normalised) addresses that are suppressed."""
+    return set(reasons(workspace, emails))
+
+
+def reasons(workspace: HasId, emails: Collection[str]) -> dict[str, str]:
+    """Why those of the (normalised) addresses are suppressed that are; never empty."""
     if not emails:
-        return set()
+        return {}
     by_hash = {hash_of(email): email for email in emails}
-    known = db.session.scalars(
-        select(Suppression.email_hash).where(
+    known = db.session.execute(
+        select(Suppression.email_hash, Suppression.reason).where(
             Suppression.workspace_id == workspace.id,
             Suppression.email_hash == any_bytes(by_hash),
         )
     )
-    return {by_hash[bytes(found)] for found in known}
+    return {by_hash[bytes(row.email_hash)]: row.reason or NO_REASON for row in known}
 
 
 def has_erased(workspace: HasId) -> bool:

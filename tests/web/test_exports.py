@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from campaign_app.extensions import db
 from campaign_app.models.recipients import ConsentAction, Suppression
-from campaign_app.services import consent
+from campaign_app.services import consent, suppressions
 from campaign_app.services.consent import Why
 from tests import factories
 from tests.people import Person
@@ -58,6 +58,28 @@ def test_a_group_is_a_file_named_after_it(alice: Person, ana):
     head, row = table(answer)
     assert row[head.index("groups")] == "Autumn"
     assert "Autumn.csv" in answer.headers["Content-Disposition"]
+
+
+def test_whoever_is_not_mailed_has_the_reason_beside_them(alice: Person, charlie: Person, ana):
+    factories.recipient(alice.workspace, email="bo@example.com")
+    factories.recipient(alice.workspace, email="cy@example.com")
+    for owner, email, reason in (
+        (alice, "ana@example.com", "Asked by phone"),
+        (alice, "bo@example.com", ""),
+        (charlie, "cy@example.com", "No concern of Alice’s"),
+    ):
+        suppressions.put(owner.workspace, [email], reason=reason, source="page")
+    db.session.commit()
+    head, *rows = table(alice.client.get("/exports/recipients.csv"))
+    place = head.index("suppressed")
+    assert [row[place] for row in rows] == ["Asked by phone", "Suppressed", ""]
+
+
+def test_a_search_longer_than_a_page_is_whole(alice: Person):
+    factories.crowd(alice.workspace, 1_200)
+    factories.recipient(alice.workspace, email="other@example.com")
+    _, *rows = table(alice.client.get("/exports/recipients.csv?q=p"))
+    assert [row[0] for row in rows] == [f"p{n}@example.com" for n in range(1_200)]
 
 
 def test_a_list_longer_than_a_page_is_whole(alice: Person):
