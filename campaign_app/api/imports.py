@@ -31,7 +31,10 @@ class ImportOut(Out):
     updated: int = Field(description="People who were on the list, and whom the file changed.")
     unchanged: int = Field(description="People who were on the list as the file has them.")
     duplicates: int = Field(description="Rows with an address that another row has, too.")
-    invalid: int = Field(description="Rows that were rejected.")
+    invalid: int = Field(
+        description="Rows that were rejected: without an address that can be mailed, or of "
+        "somebody whose data was erased."
+    )
     suppressed: int = Field(
         description="How many of the new, updated and unchanged people are unsubscribed, bounced "
         "or suppressed, and will not be mailed."

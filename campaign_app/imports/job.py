@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Row, func, select
 
 from campaign_app.extensions import db
-from campaign_app.imports import claims, mapping, preview
+from campaign_app.imports import addressees, claims, mapping, preview
 from campaign_app.imports.ahead import one_ahead
 from campaign_app.imports.claims import Claim, LostClaimError
 from campaign_app.imports.dialects import Dialect
@@ -136,7 +136,10 @@ class Job:
         dialect = Dialect.from_options(row.options)
         columns = mapping.from_entries(row.mapping)
         mapping.check(columns)
-        preparer = Preparer(columns, existing=row.existing, empty_cells=row.empty_cells)
+        erased = addressees.erased_hashes(self.connection, row.workspace_id)
+        preparer = Preparer(
+            columns, existing=row.existing, empty_cells=row.empty_cells, erased=erased
+        )
         size = max(BATCH_ROWS // (1 + len(row.group_ids)), 100)
         with (
             self._tables(merger),

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import compress, zip_longest
 
-from campaign_app.imports import limits
+from campaign_app.imports import addressees, limits
+from campaign_app.imports.addressees import Addressees
 from campaign_app.imports.mapping import Column, Target
 from campaign_app.imports.readers import Row
-from campaign_app.lib import address
 from campaign_app.models.imports import EmptyCells, Existing
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]+")
@@ -80,7 +80,9 @@ class Preparer:
         *,
         existing: Existing = Existing.OVERWRITE,
         empty_cells: EmptyCells = EmptyCells.KEEP,
+        erased: Collection[bytes] = (),
     ) -> None:
+        self._erased = erased
         self._width = len(columns)
         place = {column.target: index for index, column in enumerate(columns)}
         self._email = place[Target.EMAIL]
@@ -97,11 +99,13 @@ class Preparer:
         batch = Batch()
         columns = list(zip_longest(*rows, fillvalue=""))[: self._width]
         columns += [("",) * len(rows)] * (self._width - len(columns))
-        found = address.normal_forms(columns[self._email])
-        places, again = self._places(found, first_row, batch)
+        found = addressees.read(columns[self._email], erased=self._erased)
+        places, again = self._places(found.emails, first_row, batch)
         self._reject(rows, first_row, found, batch)
-        batch.rows = len(rows) - found.count("") + len(batch.rejected)
+        batch.rows = len(rows) - found.emails.count("") + len(batch.rejected)
         cells = self._cells(columns)
+        for place, name in found.names.items():
+            cells.names[place] = cells.names[place] or _one_line(name)[:MAX_NAME_CHARS]
         texts = _objects(cells.attributes, len(rows))
         batch.emails = sorted(places)  # the order of the index: neighbours share its pages
         order = [places[email] for email in batch.emails]
@@ -124,16 +128,18 @@ class Preparer:
         places.pop("", None)
         return places, again
 
-    def _reject(
-        self, rows: Sequence[Row], first_row: int, found: Sequence[str], batch: Batch
-    ) -> None:
-        for index in compress(range(len(rows)), (not email for email in found)):
+    def _reject(self, rows: Sequence[Row], first_row: int, found: Addressees, batch: Batch) -> None:
+        for index in compress(range(len(rows)), (not email for email in found.emails)):
             if any(map(str.strip, rows[index])):  # a row of spaces is blank, and nobody's loss
-                cells = rows[index]
-                value = cells[self._email] if self._email < len(cells) else ""
-                told = address.explain(value)
-                shown = value[: limits.MAX_VALUE_CHARS]
-                batch.rejected.append(Rejected(first_row + index, self._email_header, shown, *told))
+                told = self._told(rows[index], found.erased.get(index))
+                batch.rejected.append(Rejected(first_row + index, self._email_header, *told))
+
+    def _told(self, cells: Row, erased: str | None) -> tuple[str, str, str]:
+        """The value of a row that is left out, why, and what to do about it."""
+        if erased is not None:
+            return erased, addressees.ERASED, addressees.ERASED_REMEDY
+        value = cells[self._email] if self._email < len(cells) else ""
+        return value[: limits.MAX_VALUE_CHARS], *addressees.explained(value)
 
     def _cells(self, columns: Sequence[Sequence[str]]) -> Cells:
         attributes = {key: _trimmed(columns[place]) for key, place in self._attributes}

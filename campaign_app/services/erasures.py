@@ -20,6 +20,7 @@ from campaign_app.lib.errors import Conflict, Invalid
 from campaign_app.lib.tenancy import HasId, owned_by
 from campaign_app.models.audit import AuditEntry
 from campaign_app.models.erasures import Erasure
+from campaign_app.models.imports import Import
 from campaign_app.models.messages import DeliveryEvent, Message
 from campaign_app.models.people import User, Workspace
 from campaign_app.models.recipient_bulk import RecipientChange
@@ -224,6 +225,17 @@ def _forget_rows(workspace: HasId, email: str, ids: Collection[int], until: obje
         db.session.execute(
             delete(model).where(model.workspace_id == workspace.id, own, since <= until)
         )
+    # A file that was being imported at that moment may have brought them back since.
+    meanwhile = select(Import.id).where(
+        Import.workspace_id == workspace.id, Import.started_at <= until
+    )
+    db.session.execute(
+        delete(Recipient).where(
+            Recipient.workspace_id == workspace.id,
+            Recipient.email == email,
+            Recipient.import_id.in_(meanwhile),
+        )
+    )
     db.session.execute(
         delete(RecipientWords).where(
             RecipientWords.workspace_id == workspace.id,

@@ -8,6 +8,7 @@ import pytest
 
 from campaign_app.extensions import db
 from campaign_app.imports import job
+from campaign_app.lib import address
 from campaign_app.models.imports import ImportState
 from campaign_app.models.recipients import RecipientStatus, Suppression
 from tests import factories
@@ -32,6 +33,14 @@ def checked(workspace, tmp_path):
     return row
 
 
+def import_now(row, folder):
+    """As a start after the dry run does it."""
+    row.started_at = None
+    for name in job.COUNTS:
+        setattr(row, name, 0)
+    work(row, folder, ImportState.WAITING)
+
+
 def test_it_tells_the_numbers_that_the_import_then_has(checked, tmp_path):
     found = {name: checked.report[name] for name in job.COUNTS}
     assert checked.state == ImportState.CHECKED
@@ -39,10 +48,7 @@ def test_it_tells_the_numbers_that_the_import_then_has(checked, tmp_path):
         "rows": 7, "new": 2, "updated": 1, "unchanged": 2, "duplicates": 1, "invalid": 1,
         "suppressed": 2,
     }  # fmt: skip
-    checked.rows, checked.started_at = 0, None
-    for name in job.COUNTS:
-        setattr(checked, name, 0)
-    work(checked, tmp_path, ImportState.WAITING)
+    import_now(checked, tmp_path)
     assert {name: getattr(checked, name) for name in job.COUNTS} == found
 
 
@@ -104,3 +110,34 @@ def test_a_person_whom_a_later_batch_changes_counts_once(workspace, tmp_path, mo
     db.session.commit()
     work(row, tmp_path, ImportState.WAITING)
     assert (row.updated, row.unchanged, row.duplicates) == (2, 0, 113)
+
+
+@pytest.fixture
+def erased(workspace) -> None:
+    """The hash of somebody who wished to be forgotten, and nothing else."""
+    entry = Suppression(workspace_id=workspace.id, email=None, reason="Erased on request")
+    entry.email_hash = address.digest("ana@x.com")
+    factories.save(entry)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_whose_data_was_erased_is_left_out_and_said_so(workspace, tmp_path, erased, known):
+    if known:
+        factories.recipient(workspace, email="ana@x.com", name="Added by hand")
+    before = {row.email: row.name for row in stored(workspace)}
+    row = an_import(workspace, tmp_path, "email,name\nana@x.com,Ana\nbo@x.com,Bo\nANA@x.com,\n")
+    work(row, tmp_path, ImportState.CHECKING)
+    checked = row.report["invalid"], row.report["new"], row.report["suppressed"]
+    import_now(row, tmp_path)
+    assert checked == (row.invalid, row.new, row.suppressed) == (2, 1, 0)
+    assert {row.email: row.name for row in stored(workspace)} == {**before, "bo@x.com": "Bo"}
+    rejected = (tmp_path / row.rejected_key).read_text("utf-8-sig")
+    assert ("was erased" in rejected, "ana@x.com" in rejected.lower()) == (True, False)
+    assert "ana@x.com" not in str(row.report).lower()
+
+
+def test_a_neighbours_erasure_leaves_nobody_out(workspace, tmp_path, erased):
+    other = factories.workspace()
+    row = an_import(other, tmp_path, "email,name\nana@x.com,Ana\n")
+    work(row, tmp_path)
+    assert (row.new, row.invalid) == (1, 0)

@@ -11,7 +11,9 @@ from campaign_app.imports.mapping import Column, Target
 from campaign_app.imports.prepare import Batch, Preparer, Rejected
 from campaign_app.imports.rejects import RejectsFile
 from campaign_app.imports.seen import Seen
+from campaign_app.lib import address
 from campaign_app.models.imports import EmptyCells, Existing
+from campaign_app.services import pasting
 
 COLUMNS = [
     Column("Mail", Target.EMAIL),
@@ -31,6 +33,40 @@ def test_first_and_last_name_are_joined_and_kept_for_greetings():
     batch = Preparer(COLUMNS).batch(2, [["  A@X.com ", "Ann", "NA", "Rome", "psst"]])
     attributes = {"first_name": "Ann", "last_name": "NA", "city": "Rome"}
     assert people(batch) == {"a@x.com": ("Ann NA", attributes)}
+
+
+@pytest.mark.parametrize(
+    ("cell", "name"),
+    [
+        ("Dee, D <dee@example.com>", "Dee, D"),
+        ('"Dee, D" <DEE@example.com> ', "Dee, D"),
+        ("<dee@example.com>", ""),
+        ("dee@example.com", ""),
+    ],
+)
+def test_an_address_may_come_as_mail_programs_write_it(cell: str, name: str):
+    assert people(Preparer(COLUMNS[:1]).batch(2, [[cell]])) == {"dee@example.com": (name, {})}
+    batch = Preparer([COLUMNS[0], Column("Name", Target.NAME)]).batch(2, [[cell, "Doctor Dee"]])
+    assert batch.names == ["Doctor Dee"]
+    (pasted,) = csv.reader(pasting.as_table(cell).splitlines()[1:])
+    assert [pasted[0].lower(), pasted[1]] == ["dee@example.com", name]
+
+
+def test_what_is_wrong_between_the_brackets_is_named():
+    (row,) = Preparer(COLUMNS).batch(2, [["Dee <dee@exam_ple>"]]).rejected
+    assert (row.value, row.reason[:14]) == ("Dee <dee@exam_ple>", "“dee@exam_ple”")
+
+
+def test_whose_data_was_erased_is_left_out_and_not_named():
+    preparer = Preparer(COLUMNS, erased={address.digest("ana@x.com")})
+    rows = [["bo@x.com"], ["Ana <ANA@x.com>", "Ana"], ["ana@x.com"], ["cy@x.com"]]
+    batch = preparer.batch(2, rows)
+    assert (batch.emails, batch.rows, batch.repeated) == (["bo@x.com", "cy@x.com"], 4, [])
+    assert [(row.row, row.value) for row in batch.rejected] == [
+        (3, "a•••@x.com"),
+        (4, "a•••@x.com"),
+    ]
+    assert "was erased" in batch.rejected[0].reason
 
 
 def test_a_whole_name_goes_before_its_halves():

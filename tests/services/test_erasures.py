@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -185,6 +186,19 @@ def test_importing_the_address_again_leaves_it_suppressed(alice: Person, ana: Re
     pasted = pasting.paste(alice.workspace, group, text=ANA, user=alice.user)
     assert pasted.suppressed == 1
     assert suppressions.contains(alice.workspace, [ANA]) == {ANA}
+
+
+def test_an_import_under_way_brings_nobody_back(alice: Person, ana: Recipient):
+    running = db.session.query(Import).filter_by(workspace_id=alice.workspace.id).one()
+    running.started_at = clock.now() - timedelta(minutes=1)
+    erasure = erasures.begin(alice.workspace, ANA, typed=ANA, user=alice.user)
+    db.session.commit()
+    for email in (ANA, "bo@example.com"):
+        factories.recipient(alice.workspace, email=email, import_id=running.id)
+    jobs.erase_people()
+    left = db.session.query(Recipient.email).filter_by(workspace_id=alice.workspace.id)
+    assert erasure.rounds == 1
+    assert {row.email for row in left} == {"bo@example.com", OTHERS[0]}
 
 
 def test_only_the_hash_is_kept_and_it_is_said_that_it_was_done(alice: Person, ana: Recipient):

@@ -170,7 +170,7 @@ def test_the_result_says_what_became_of_every_row(alice: Person, config):
     )  # fmt: skip
     rejected_file(config, "t.csv")
     page = alice.client.get(f"/imports/{row.id}").text
-    for text in ("1</strong> of the 5 new, updated", "2 listed twice + 3 rejected.", "3 rows have"):
+    for text in ("1</strong> of the 5 new, updated", "2 listed twice + 3 rejected.", "3 rows are"):
         assert text in page
     assert "“They agreed.” Confirmed by Alice" in page
     assert ">=1+1</code>" in page

@@ -1,0 +1,64 @@
+"""Whom each row of a file is for: the column of addresses, read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from itertools import compress
+
+from sqlalchemy import Connection, select
+
+from campaign_app.lib import address
+from campaign_app.models.recipients import Suppression
+
+ERASED = "The data of this person was erased, so the import leaves them out."
+ERASED_REMEDY = "Take the row out of your file. They can come back by signing up themselves."
+
+
+@dataclass(frozen=True, slots=True)
+class Addressees:
+    """One address for each row, "" for a row that has none or that must be left out."""
+
+    emails: list[str]
+    names: dict[int, str] = field(default_factory=dict)
+    """Of `Ana Lee <ana@example.com>`, what stood before the address, by the row's place."""
+    erased: dict[int, str] = field(default_factory=dict)
+    """Whose data was erased: enough of the address to know the row by, by its place."""
+
+
+def erased_hashes(connection: Connection, workspace_id: int) -> frozenset[bytes]:
+    """The hashes of the addresses that an import must not bring back."""
+    query = select(Suppression.email_hash).where(
+        Suppression.workspace_id == workspace_id, Suppression.email.is_(None)
+    )
+    return frozenset(connection.scalars(query))
+
+
+def read(cells: Sequence[str], *, erased: Collection[bytes] = ()) -> Addressees:
+    """Read a column of addresses; who is among the `erased` is left out."""
+    found = Addressees(address.normal_forms(cells))
+    if "" in found.emails:
+        _read_named(cells, found)
+    if erased:
+        _leave_out(erased, found)
+    return found
+
+
+def explained(cell: str) -> tuple[str, str]:
+    """What is wrong with a cell that holds no address, and what to do about it."""
+    return address.explain(address.parted(cell)[1])
+
+
+def _read_named(cells: Sequence[str], found: Addressees) -> None:
+    for place in compress(range(len(cells)), (not email for email in found.emails)):
+        if "<" in cells[place]:
+            name, rest = address.parted(cells[place])
+            found.emails[place] = address.check(rest)[0]
+            found.names[place] = name
+
+
+def _leave_out(erased: Collection[bytes], found: Addressees) -> None:
+    for place, email in enumerate(found.emails):
+        if email and address.digest(email) in erased:
+            found.erased[place] = address.masked(email)
+            found.emails[place] = ""
