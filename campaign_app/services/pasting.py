@@ -25,6 +25,7 @@ MAX_LINES = 10_000
 CELLS = re.compile(r"[\t,;|]")
 BETWEEN = re.compile(r"(@[^\s,;]+)\s*[;,]")
 """Ends an address, so that the comma in `Doe, Ann <ann@example.com>; Bo <…>` parts nobody."""
+ERASED = "The data of this person was erased. They can come back by signing up themselves."
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +62,13 @@ class TakenOut:
 
 
 def paste(workspace: HasId, group: Group, *, text: str, user: User) -> Pasted:
-    """Put every address of the text on the list and into the group.
+    """Put every address of the text on the list and into the group, but for those erased.
 
     Raises Invalid for an empty text and for one of more than MAX_LINES lines.
     """
-    people, problems = _read(_few(text))
+    lines = _few(text)
+    people, problems = _read(lines)
+    problems += _leave_out(lines, people, suppressions.erased(workspace, people))
     new = recipients.ensure(workspace, people, why=Why(f"Added by {user.name}", "page", user))
     joined = group_joining.join(workspace, group.id, _ids(workspace, people))
     if joined.number:
@@ -158,3 +161,16 @@ def _read(lines: Sequence[tuple[int, str]]) -> tuple[dict[str, str], list[Proble
         else:
             people[normal] = people.get(normal) or name[: recipients.MAX_NAME]
     return people, problems
+
+
+def _leave_out(
+    lines: Sequence[tuple[int, str]], people: dict[str, str], erased: Collection[str]
+) -> list[Problem]:
+    """Take those people out again, and say of each line why."""
+    for email in erased:
+        del people[email]
+    return [
+        Problem(number, text[:200], ERASED)
+        for number, text in (lines if erased else ())
+        if address.check(address.parted(text)[1])[0] in erased
+    ]

@@ -75,6 +75,21 @@ def reasons(workspace: HasId, emails: Collection[str]) -> dict[str, str]:
     return {by_hash[bytes(row.email_hash)]: row.reason or NO_REASON for row in known}
 
 
+def erased(workspace: HasId, emails: Collection[str]) -> set[str]:
+    """Those of the (normalised) addresses whose owners were erased."""
+    if not emails or not has_erased(workspace):
+        return set()
+    by_hash = {hash_of(email): email for email in emails}
+    known = db.session.scalars(
+        select(Suppression.email_hash).where(
+            Suppression.workspace_id == workspace.id,
+            Suppression.email.is_(None),
+            Suppression.email_hash == any_bytes(by_hash),
+        )
+    )
+    return {by_hash[bytes(found)] for found in known}
+
+
 def has_erased(workspace: HasId) -> bool:
     """Whether there are entries that only hashes can find."""
     one = select(Suppression.id).where(

@@ -180,12 +180,15 @@ def test_reports_keep_their_numbers(alice: Person, ana: Recipient):
     assert (message.status, message.address) == ("sent", "erased")
 
 
-def test_importing_the_address_again_leaves_it_suppressed(alice: Person, ana: Recipient):
+def test_pasting_the_address_again_brings_nobody_back(alice: Person, ana: Recipient):
     erase(alice)
     group = factories.group(alice.workspace)
-    pasted = pasting.paste(alice.workspace, group, text=ANA, user=alice.user)
-    assert pasted.suppressed == 1
+    lines = f"bo@example.com\nAna <{ANA.upper()}>"
+    pasted = pasting.paste(alice.workspace, group, text=lines, user=alice.user)
+    assert (pasted.new, pasted.joined, pasted.suppressed) == (1, 1, 0)
+    assert [(one.line, "was erased" in one.message) for one in pasted.problems] == [(2, True)]
     assert suppressions.contains(alice.workspace, [ANA]) == {ANA}
+    assert list(places(ANA)) == list(places(OTHERS[0]))
 
 
 def test_an_import_under_way_brings_nobody_back(alice: Person, ana: Recipient):
