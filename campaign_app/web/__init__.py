@@ -19,6 +19,7 @@ from campaign_app.web import (
     headers,
     import_steps,  # noqa: F401 - its pages are among those of imports
     imports,
+    live_answer,
     mailbox,
     now,
     personal_data,
@@ -63,6 +64,7 @@ GUARDED: tuple[Blueprint, ...] = (
 def register(app: Flask) -> None:
     """Hang every page into the application, each behind its door."""
     door.install(app)
+    live_answer.install(app)
     errors.install(app)
     filters.install(app)
     headers.install(app)

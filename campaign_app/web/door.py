@@ -61,13 +61,19 @@ def refuse_nul() -> None:
 
 def load_user(session_name: str) -> User | None:
     """The user of a session, unless the password has changed since it began."""
-    user_id, _, version = session_name.partition(":")
+    if not (named := session_of(session_name)):
+        return None
+    user_id, version = named
+    g.places = places = people.session_places(user_id, session_version=version)
+    return places[0].user if places else people.session_user(user_id, session_version=version)
+
+
+def session_of(name: str) -> tuple[int, int] | None:
+    """The user's id and the version of their sessions, as `User.get_id` has put them together."""
+    user_id, _, version = name.partition(":")
     if not (user_id.isdigit() and version.isdigit()):
         return None
-    g.places = places = people.session_places(int(user_id), session_version=int(version))
-    if places:
-        return places[0].user
-    return people.session_user(int(user_id), session_version=int(version))
+    return int(user_id), int(version)
 
 
 def enter(user: User, *, remember: bool = False) -> None:
