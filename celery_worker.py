@@ -8,5 +8,5 @@ from campaign_app import create_app
 from campaign_app.tasks.queues import ContextTask
 
 logging.captureWarnings(True)  # Celery warns before it has set up its logs
-flask_app = create_app()
+flask_app = create_app(doors=())
 celery: Celery[ContextTask] = flask_app.extensions["celery"]

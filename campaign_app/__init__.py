@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.utils import import_string
 
-from campaign_app import api, cli, models, public, web
-from campaign_app.extensions import csrf, db, limiter, login_manager, migrate, redis
+from campaign_app import models
+from campaign_app.extensions import csrf, db, limiter, login_manager, redis
 from campaign_app.lib import logs, metrics, stores, tenancy
 from campaign_app.lib.secrets import Vault
 from campaign_app.lib.signing import Signer
@@ -18,15 +21,22 @@ from config import Config
 
 __all__ = ["create_app", "models"]
 
+DOORS = ("campaign_app.web", "campaign_app.public", "campaign_app.api", "campaign_app.cli")
+"""By which people and programs come in. The order is that of their hooks."""
 MOST_IN_ONE = 2 * 1024**3
 """Bytes of one request; what is larger comes in parts."""
 
 
 def create_app(
-    config: Config | None = None, *, idle_seconds: int | None = None, statement_seconds: int = 0
+    config: Config | None = None,
+    *,
+    doors: Sequence[str] = DOORS,
+    idle_seconds: int | None = None,
+    statement_seconds: int = 0,
 ) -> Flask:
     """The application, ready to serve; settings come from the environment unless given.
 
+    A worker opens no `doors`: their modules are read when they are opened, and take 17 MB.
     `idle_seconds` is how long a database session may stop in mid-transaction, a lease's time unless
     given; `statement_seconds` is how long a statement may take, 0 for any time.
     Raises ConfigError when a setting is missing or unreadable.
@@ -37,21 +47,14 @@ def create_app(
     app = Flask(__name__)
     patience = _patience(idle_seconds or config.lease_seconds, statement_seconds)
     app.config.update(_flask_settings(config, patience))
-    app.extensions["carillon_config"] = config
-    app.extensions["vault"] = Vault(config.encryption_keys)
-    app.extensions["signer"] = Signer(config.secret_key)
-    for purpose in ("signup_forms", "signups"):
-        app.extensions[f"{purpose}_signer"] = Signer(config.secret_key, purpose=purpose)
-    app.extensions["stores"] = _stores(config)
+    _keep_tools(app, config)
     _connect(app, config)
     celery = make_celery(app, redis_url=config.redis_url)
     celery.set_default()
     signals.connect()
-    web.register(app)
     app.wsgi_app = Observed(app.wsgi_app)  # type: ignore[method-assign]
-    public.register(app)
-    api.register(app)
-    cli.register(app)
+    for door in doors:
+        import_string(door).register(app)
     _trust_proxies(app, hops=config.trusted_proxies)
     return app
 
@@ -86,6 +89,16 @@ def _flask_settings(config: Config, patience: str) -> dict[str, object]:
     }
 
 
+def _keep_tools(app: Flask, config: Config) -> None:
+    """What is made from secrets and settings, for all who serve a request or do a job."""
+    app.extensions["carillon_config"] = config
+    app.extensions["vault"] = Vault(config.encryption_keys)
+    app.extensions["signer"] = Signer(config.secret_key)
+    for purpose in ("signup_forms", "signups"):
+        app.extensions[f"{purpose}_signer"] = Signer(config.secret_key, purpose=purpose)
+    app.extensions["stores"] = _stores(config)
+
+
 def _stores(config: Config) -> stores.Stores:
     bucket = stores.Bucket(
         config.s3_endpoint_url,
@@ -113,7 +126,6 @@ def _patience(idle_seconds: int, statement_seconds: int) -> str:
 def _connect(app: Flask, config: Config) -> None:
     tenancy.install()
     db.init_app(app)
-    migrate.init_app(app, db, directory="migrations")
     redis.connect(config.redis_url)
     csrf.init_app(app)
     limiter.init_app(app)

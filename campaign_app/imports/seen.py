@@ -4,42 +4,48 @@ from __future__ import annotations
 
 from array import array
 
-_EMPTY_TABLE = array("Q", bytes(8 * 1024))
+_EMPTY = array("Q", [0])
+_FIRST_SLOTS = 64
+_TABLE_BITS = 4
 
 
 class Seen:
     """A set of addresses that remembers 64-bit hashes only.
 
     Two addresses of ten million share a hash once in 400,000 files; one would then be counted as
-    a duplicate, and still be imported.
+    a duplicate, and still be imported. There are sixteen tables, so that whenever one is copied
+    into a larger one, only a sixteenth is in memory twice.
     """
 
     def __init__(self) -> None:
-        self._table = _EMPTY_TABLE[:]
-        self._mask = len(self._table) - 1
-        self._count = 0
+        self._tables = [_EMPTY * _FIRST_SLOTS for _ in range(1 << _TABLE_BITS)]
+        self._counts = [0] * len(self._tables)
 
     def add(self, address: str) -> bool:
         """Remember an address; True when it is new."""
         key = (hash(address) & 0xFFFF_FFFF_FFFF_FFFF) or 1
-        table, mask = self._table, self._mask
+        number = key >> (64 - _TABLE_BITS)
+        table = self._tables[number]
+        mask = len(table) - 1
         place = key & mask
         while slot := table[place]:
             if slot == key:
                 return False
             place = (place + 1) & mask
         table[place] = key
-        self._count += 1
-        if self._count * 2 > mask:
-            self._grow()
+        self._counts[number] += 1
+        if self._counts[number] * 2 > mask:
+            self._tables[number] = _twice(table)
         return True
 
-    def _grow(self) -> None:
-        old = self._table
-        self._table = table = array("Q", bytes(8 * 2 * len(old)))
-        self._mask = mask = len(table) - 1
-        for key in filter(None, old):
-            place = key & mask
-            while table[place]:
-                place = (place + 1) & mask
-            table[place] = key
+
+def _twice(old: array[int]) -> array[int]:
+    """The same hashes in twice the room."""
+    table = _EMPTY * (2 * len(old))
+    mask = len(table) - 1
+    for key in filter(None, old):
+        place = key & mask
+        while table[place]:
+            place = (place + 1) & mask
+        table[place] = key
+    return table
