@@ -6,7 +6,6 @@ what must be committed for other processes to see asks for `live_app` instead.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -23,8 +22,6 @@ from local_stack import postgres
 from local_stack import redis as redis_server
 from tests import databases, factories
 from tests.people import Person
-
-_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -80,14 +77,8 @@ def session(app: Flask) -> Iterator[None]:
 @pytest.fixture
 def live_app(config: Config, app: Flask, postgres_server: postgres.Server) -> Iterator[Flask]:
     """An application on a database of its own, where commits are real."""
-    url = databases.copy(postgres_server, f"live_{next(_numbers)}")
-    live = create_app(replace(config, database_url=url))
-    live.config["WTF_CSRF_ENABLED"] = False
-    with live.app_context():
+    with databases.live(config, postgres_server) as live:
         yield live
-        db.session.remove()
-        db.engine.dispose()
-    redis.client.flushdb()
 
 
 @pytest.fixture

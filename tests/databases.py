@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+from flask import Flask
 from flask_migrate import upgrade
 
 from campaign_app import create_app
-from campaign_app.extensions import db
+from campaign_app.extensions import db, redis
 from config import Config
 from local_stack.postgres import Server
 
 TEMPLATE = "carillon_template"
+
+_numbers = itertools.count(1)
 
 
 def migrate(server: Server, redis_url: str) -> None:
@@ -43,3 +50,16 @@ def config(database_url: str, redis_url: str, *, state_dir: str) -> Config:
         allow_private_hosts=True,
         log_level="WARNING",
     )
+
+
+@contextmanager
+def live(config: Config, server: Server) -> Iterator[Flask]:
+    """An application on a database of its own, where commits are real, and in its context."""
+    url = copy(server, f"live_{next(_numbers)}")
+    app = create_app(replace(config, database_url=url))
+    app.config["WTF_CSRF_ENABLED"] = False
+    with app.app_context():
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+    redis.client.flushdb()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,12 +31,26 @@ dee,Dee,Oslo,40
 STEPS = "Steps of the import"
 
 
-@pytest.fixture
-def jobs(site: Site, tmp_path: Path) -> Iterator[Workers]:
-    """The worker that imports, not yet started."""
-    processes = Workers(site.config, tmp_path)
+@pytest.fixture(scope="module")
+def processes(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
+    processes = Workers(site.config, tmp_path_factory.mktemp("jobs"))
     yield processes
     processes.stop()
+
+
+@pytest.fixture
+def jobs(processes: Workers) -> None:
+    """The worker that imports is there."""
+    if "jobs" not in processes.running:
+        processes.start("jobs")
+
+
+@pytest.fixture
+def idle(processes: Workers) -> Workers:
+    """The worker that imports is not there yet."""
+    if "jobs" in processes.running:
+        processes.kill("jobs", signal.SIGTERM)
+    return processes
 
 
 @pytest.fixture
@@ -64,8 +79,7 @@ def step(page: Page) -> str:
     return page.get_by_label(STEPS).locator("[aria-current=step]").inner_text()
 
 
-def test_all_five_steps_and_back_again(author: Page, file: Path, jobs: Workers, watch: Watch):
-    jobs.start("jobs")
+def test_all_five_steps_and_back_again(author: Page, file: Path, jobs: None, watch: Watch):
     assert_columns_come_back_as_they_were(author, file)
     assert_the_check_tells_everything(author)
     pages.start_import(author)
@@ -128,7 +142,7 @@ def assert_it_is_undone(page: Page) -> None:
 
 
 def test_a_check_waits_for_a_worker_and_can_be_stopped(
-    author: Page, file: Path, jobs: Workers, watch: Watch
+    author: Page, file: Path, idle: Workers, watch: Watch
 ):
     pages.upload(author, file)
     pages.match_columns(author, Who="Name")
@@ -139,16 +153,15 @@ def test_a_check_waits_for_a_worker_and_can_be_stopped(
     pages.arrive(author, "Choose what happens")
     author.get_by_role("button", name="Check the file").click()
     expect(author.get_by_text("Waiting for a worker")).to_be_visible()
-    jobs.start("jobs")
+    idle.start("jobs")
     expect(author.get_by_role("button", name="Start the import")).to_be_visible()
     expect(author).to_have_url(re.compile(r"/imports/\d+/check$"))
     assert not watch.found
 
 
 def test_a_list_with_the_same_header_goes_straight_to_the_options(
-    author: Page, file: Path, jobs: Workers, watch: Watch
+    author: Page, file: Path, jobs: None, watch: Watch
 ):
-    jobs.start("jobs")
     pages.upload(author, file)
     pages.match_columns(author, Who="Name", Town="Leave out")
     pages.check_file(author)
@@ -162,8 +175,7 @@ def test_a_list_with_the_same_header_goes_straight_to_the_options(
 
 
 @pytest.mark.parametrize("author", [{"java_script_enabled": False}], indirect=True)
-def test_without_scripts_every_step_works(author: Page, file: Path, jobs: Workers, watch: Watch):
-    jobs.start("jobs")
+def test_without_scripts_every_step_works(author: Page, file: Path, jobs: None, watch: Watch):
     author.goto("/imports/new")
     author.locator("input[type=file]").set_input_files(file)
     author.get_by_role("button", name="Upload").click()
@@ -189,8 +201,7 @@ def reload_until(page: Page, name: str, *, role: str = "button") -> None:
     expect(page.get_by_role(role, name=name)).to_be_visible()
 
 
-def test_every_step_can_be_done_by_keyboard(author: Page, file: Path, jobs: Workers, watch: Watch):
-    jobs.start("jobs")
+def test_every_step_can_be_done_by_keyboard(author: Page, file: Path, jobs: None, watch: Watch):
     pages.upload(author, file)
     for button, heading in (
         ("Continue to the options", "Choose what happens"),

@@ -7,14 +7,15 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from flask import Flask
 
-from campaign_app.extensions import redis
+from campaign_app.extensions import db, redis
 from campaign_app.services.health import GONE_AFTER
-from tests import signs
+from config import Config
+from local_stack import postgres
+from tests import databases, signs
 from tests.stack.workers import Workers, workers
 
 pytestmark = pytest.mark.stack
@@ -22,12 +23,27 @@ pytestmark = pytest.mark.stack
 PATIENCE = 150.0
 
 
-@pytest.fixture
-def stack(live_app: Flask, tmp_path: Path) -> Iterator[Workers]:
-    config = replace(live_app.extensions["carillon_config"], log_json=True, log_level="INFO")
-    with workers(config, tmp_path) as running:
-        wait_for(lambda: not missing(live_app), running)
+@pytest.fixture(scope="module")
+def live(config: Config, app: Flask, postgres_server: postgres.Server) -> Iterator[Flask]:
+    with databases.live(config, postgres_server) as live:
+        yield live
+
+
+@pytest.fixture(scope="module")
+def started(live: Flask, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
+    config = replace(live.extensions["carillon_config"], log_json=True, log_level="INFO")
+    with workers(config, tmp_path_factory.mktemp("processes")) as running:
         yield running
+
+
+@pytest.fixture
+def stack(live: Flask, started: Workers) -> Iterator[Workers]:
+    """All of them are there; what a test has killed is started again for the next."""
+    if "beat" not in started.running:
+        started.start("beat")
+    wait_for(lambda: not missing(live), started)
+    yield started
+    db.session.remove()
 
 
 def missing(app: Flask) -> list[str]:
@@ -46,23 +62,23 @@ def let_pass_what_a_part_may_be_silent() -> None:
         signs.let_pass(seconds + 1, part=part)
 
 
-def test_whoever_is_killed_is_missed_and_nobody_else(live_app: Flask, stack: Workers):
+def test_whoever_is_killed_is_missed_and_nobody_else(live: Flask, stack: Workers):
     redis.client.flushall()
-    wait_for(lambda: not missing(live_app), stack)
+    wait_for(lambda: not missing(live), stack)
     for name in ("sending-1", "jobs"):
         stack.kill(name, signal.SIGKILL)
     let_pass_what_a_part_may_be_silent()
-    wait_for(lambda: missing(live_app) == ["sending", "jobs"], stack)
+    wait_for(lambda: missing(live) == ["sending", "jobs"], stack)
     stack.kill("beat", signal.SIGKILL)
     signs.let_pass(GONE_AFTER["beat"] + 1, part="beat")
-    assert missing(live_app) == ["beat", "sending", "jobs"]
+    assert missing(live) == ["beat", "sending", "jobs"]
     stack.start("sending", number=2)
     stack.start("jobs")
-    wait_for(lambda: missing(live_app) == ["beat"], stack)
+    wait_for(lambda: missing(live) == ["beat"], stack)
 
 
-def test_every_line_of_every_process_is_json(live_app: Flask, stack: Workers):
-    live_app.extensions["celery"].send_task("dispatch.tick", args=("nonsense", "too many"))
+def test_every_line_of_every_process_is_json(live: Flask, stack: Workers):
+    live.extensions["celery"].send_task("dispatch.tick", args=("nonsense", "too many"))
     log = stack.folder / "dispatch.log"
     wait_for(lambda: "TypeError" in log.read_text(), stack)
     lines = [
