@@ -143,13 +143,14 @@ def _unknown(name: str) -> Finding:
 
 def _content(campaign: Campaign) -> list[Finding]:
     content = Content(campaign.subject, campaign.html, campaign.text)
+    problems = contents.problems(content)
     found = [
         f"The {_FIELDS[field]} cannot be read as a template. {message}"
-        for field, message in contents.problems(content).items()
+        for field, message in problems.items()
     ]
     if not campaign.subject.strip():
         found.append("The subject is empty.")
-    if not found and content.is_empty:
+    if not problems and content.is_empty:
         found.append("The e-mail is empty.")
     return [Finding(message, Place.CONTENT) for message in found]
 

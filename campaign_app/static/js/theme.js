@@ -21,7 +21,7 @@
     const chosen = choice();
     const dark = chosen === "dark" || (chosen === "auto" && system.matches);
     document.documentElement.dataset.bsTheme = dark ? "dark" : "light";
-    document.documentElement.dataset.themeChoice = chosen;
+    document.documentElement.dataset.theme = chosen;
     document.dispatchEvent(new CustomEvent("themechange", { detail: { chosen, dark } }));
   }
 
