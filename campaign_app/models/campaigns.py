@@ -103,7 +103,8 @@ class Campaign(Owned, Base):
     final_counts: Mapped[dict[str, int] | None] = mapped_column(JSONB(none_as_null=True))
     """The counts by status, frozen when nothing moves any more: old campaigns cost nothing."""
     progress: Mapped[list[Any]] = mapped_column(JSONB, default=list, server_default=sql("'[]'"))
-    """The dispatcher's last samples [epoch seconds, messages done]: the rate is read from them."""
+    """The dispatcher's last samples [epoch seconds, messages done]: the rate is read from them.
+    One from a change of the pace may say, third, what a minute is expected to bring."""
     retry_from: Mapped[int | None] = mapped_column(BigInteger)
     """The last batch whose failed messages were made pending again by a retry under way."""
     retry_through: Mapped[int | None] = mapped_column(BigInteger)

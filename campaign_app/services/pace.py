@@ -10,8 +10,8 @@ from sqlalchemy import func, update
 
 from campaign_app.extensions import db
 from campaign_app.lib.errors import Invalid
-from campaign_app.lib.tenancy import HasId
-from campaign_app.models.campaigns import EDITABLE, LIVE, Campaign
+from campaign_app.lib.tenancy import HasId, owned_by
+from campaign_app.models.campaigns import EDITABLE, LIVE, Campaign, CampaignStatus
 from campaign_app.models.messages import Batch, BatchState
 from campaign_app.models.people import User
 from campaign_app.models.senders import Sender
@@ -50,6 +50,33 @@ def release_campaign(workspace: HasId, campaign: Campaign) -> None:
 def release_sender(workspace: HasId, sender: Sender) -> None:
     """Let every held batch of the sender look at its pace again; the caller has written it."""
     _release(workspace, sender.id)
+
+
+def of_sender(sender: Sender) -> float | None:
+    """E-mails a minute that the sender may send now; None for any number."""
+    return min(filter(None, (sender.set_rate, sender.brake_rate)), default=None)
+
+
+def follow_sender(workspace: HasId, sender: Sender, *, was: float | None) -> None:
+    """Let the estimates of what is being sent follow the sender's pace, which `was` another.
+
+    Its campaigns share the pace as they did in the last minute.
+    """
+    becomes = of_sender(sender)
+    moving = db.session.scalars(
+        owned_by(workspace, Campaign).where(
+            Campaign.sender_id == sender.id, Campaign.status == CampaignStatus.SENDING
+        )
+    ).all()
+    counts = progress.counts(workspace, moving)
+    rates = {one.id: progress.rate_per_minute(one, counts[one.id].done) for one in moving}
+    together = sum(rates.values())
+    if not together or not progress.matters(was=was, becomes=becomes, measured=together):
+        return
+    for one in moving:
+        share = becomes and becomes * rates[one.id] / together
+        expected = min(filter(None, (share, one.tpm)), default=None)
+        one.progress = progress.anew(counts[one.id], expected=expected)
 
 
 def _release(workspace: HasId, sender_id: int, *, campaign_id: int | None = None) -> None:

@@ -25,6 +25,8 @@ SAMPLE_SECONDS = 9.0
 """The least time between two of them."""
 SETTLING_SECONDS = 10.0
 """After a change of the rate: before that, the set rate says more than what is measured."""
+SETTLING_MESSAGES = 10
+"""At a slow rate, ten seconds hold too few of them to measure anything."""
 HELD_SHARE = 0.8
 """Who does this much of its set rate is held by it."""
 
@@ -120,7 +122,7 @@ def rate_per_minute(campaign: Campaign, done: int) -> float:
     """Messages a minute since the oldest sample of the last minute or so; 0 before the first."""
     if campaign.status != CampaignStatus.SENDING or not campaign.progress:
         return 0.0
-    since, was = campaign.progress[0]
+    since, was = campaign.progress[0][:2]
     seconds = clock.now().timestamp() - since
     return max(0.0, (done - was) * 60 / seconds) if seconds >= 1 else 0.0
 
@@ -131,18 +133,35 @@ def samples_after(campaign: Campaign, so_far: Counts, *, tpm: int | None) -> lis
     What was measured at another rate would keep the estimate wrong for a minute.
     """
     rate = rate_per_minute(campaign, so_far.done)
-    was_held = campaign.tpm is not None and rate >= campaign.tpm * HELD_SHARE
-    is_changed = (tpm is not None and tpm < rate) or (was_held and tpm != campaign.tpm)
-    return [[clock.now().timestamp(), so_far.done]] if is_changed else campaign.progress
+    if matters(was=campaign.tpm, becomes=tpm, measured=rate):
+        return anew(so_far, expected=tpm)
+    return campaign.progress
+
+
+def matters(*, was: float | None, becomes: float | None, measured: float) -> bool:
+    """Whether what does `measured` a minute will do more or less with the other limit."""
+    was_held = was is not None and measured >= was * HELD_SHARE
+    return (becomes is not None and becomes < measured) or (was_held and becomes != was)
+
+
+def anew(so_far: Counts, *, expected: float | None) -> list[list[float]]:
+    """Samples that begin now; until they tell something, the rate is the `expected` one."""
+    now = clock.now().timestamp()
+    return [[now, so_far.done] if expected is None else [now, so_far.done, expected]]
 
 
 def _expected_rate(campaign: Campaign, done: int) -> float:
-    """What is measured; while there is too little of that, what it is set to."""
+    """What is measured; while there is too little of that, what is expected."""
     rate = rate_per_minute(campaign, done)
-    if campaign.tpm is None or campaign.status != CampaignStatus.SENDING or not campaign.progress:
+    if campaign.status != CampaignStatus.SENDING or not campaign.progress:
         return rate
-    is_fresh = clock.now().timestamp() - campaign.progress[0][0] < SETTLING_SECONDS
-    return float(campaign.tpm) if is_fresh else rate
+    since, _, *told = campaign.progress[0]
+    expected = told[0] if told else campaign.tpm
+    if not expected:
+        return rate
+    settling = min(60.0, max(SETTLING_SECONDS, SETTLING_MESSAGES * 60 / expected))
+    is_fresh = clock.now().timestamp() - since < settling
+    return float(expected) if is_fresh else rate
 
 
 def eta_seconds(campaign: Campaign, so_far: Counts) -> int | None:

@@ -97,12 +97,14 @@ def update(
     clean = sender_details.check(details, allow_private=allow_private)
     _check_kept_password(sender, clean)
     changed = clean.password or any(getattr(sender, x) != getattr(clean, x) for x in SERVER)
+    was = pace.of_sender(sender)
     with claimed(TAKEN.format(clean.name)):
         _fill(sender, clean, vault=vault)
     if changed:  # another server has limits of its own
         sender.brake_rate = sender.brake_raised_at = None
     if changed and sender.state != SenderState.ACTIVE:
         _activate(sender)
+    pace.follow_sender(workspace, sender, was=was)
     pace.release_sender(workspace, sender)
     summary = f"{user.name} changed the sender “{sender.name}”"
     audit.record(workspace, "sender.updated", summary, user=user, subject_id=sender.id)
@@ -144,7 +146,9 @@ def lift_brake(workspace: HasId, sender: Sender, *, user: User) -> None:
     """Let a sender that slowed down by itself go at its full pace. Raises Conflict if it does."""
     if sender.brake_rate is None:
         raise Conflict("This sender already goes at its full pace.")
+    was = pace.of_sender(sender)
     sender.brake_rate, sender.brake_raised_at, sender.brake_reason = None, None, ""
+    pace.follow_sender(workspace, sender, was=was)
     pace.release_sender(workspace, sender)
     summary = f"{user.name} let the sender “{sender.name}” go at its full pace again"
     audit.record(workspace, "sender.unbraked", summary, user=user, subject_id=sender.id)

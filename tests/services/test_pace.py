@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import time_machine
 
 from campaign_app.extensions import db
 from campaign_app.lib import clock
@@ -13,7 +14,7 @@ from campaign_app.models.campaigns import Campaign, CampaignStatus
 from campaign_app.models.messages import Batch
 from campaign_app.models.people import Workspace
 from campaign_app.models.senders import Sender
-from campaign_app.services import campaigns, pace, progress
+from campaign_app.services import campaigns, pace, progress, senders
 from tests import factories
 from tests.people import Person
 
@@ -74,6 +75,52 @@ def test_an_estimate_follows_a_change_of_the_rate_at_once(
     campaign = moving(alice, rate=rate, tpm=was)
     pace.set_rate(alice.workspace, campaign, tpm=becomes, user=alice.user)
     assert eta_minutes(alice, campaign) == pytest.approx(minutes, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("was", "rate", "becomes", "minutes"),
+    [
+        (0.1, 600, 1.0, 157),  # slower
+        (1.0, 60, 0.01, 1.7),  # faster
+        (0.0, 1_000, 0.6, 90),  # held from now on
+        (0.1, 30, 0.01, 332),  # something else holds it: nothing changes
+    ],
+)
+def test_an_estimate_follows_a_change_of_the_senders_delay_at_once(
+    alice: Person, was: float, rate: int, becomes: float, minutes: float
+):
+    campaign = moving(alice, rate=rate, tpm=None)
+    change_delay(alice, campaign, was=was, becomes=becomes)
+    assert eta_minutes(alice, campaign) == pytest.approx(minutes, rel=0.03)
+    with time_machine.travel(clock.now() + timedelta(seconds=9), tick=False):
+        assert eta_minutes(alice, campaign) > 0
+
+
+def test_campaigns_of_one_sender_share_its_new_pace(alice: Person, charlie: Person):
+    some, more = (moving(alice, rate=rate, tpm=None) for rate in (200, 400))
+    more.sender_id = some.sender_id
+    db.session.commit()
+    change_delay(alice, some, was=0.1, becomes=1.0)
+    assert eta_minutes(alice, some) == pytest.approx(9_800 / 20, rel=0.03)
+    assert eta_minutes(alice, more) == pytest.approx(9_600 / 40, rel=0.03)
+
+
+def test_a_stranger_changes_no_estimate(alice: Person, charlie: Person):
+    campaign = moving(alice, rate=600, tpm=None)
+    samples = campaign.progress
+    sender = senders.get(alice.workspace, campaign.sender_id)
+    sender.delay_seconds = 1.0
+    pace.follow_sender(charlie.workspace, sender, was=600)
+    assert campaign.progress == samples
+
+
+def change_delay(person: Person, campaign: Campaign, *, was: float, becomes: float) -> None:
+    sender = senders.get(person.workspace, campaign.sender_id or 0)
+    sender.delay_seconds = was
+    before = pace.of_sender(sender)
+    sender.delay_seconds = becomes
+    pace.follow_sender(person.workspace, sender, was=before)
+    db.session.commit()
 
 
 def test_a_pause_does_not_count_as_slowness(alice: Person):
