@@ -7,7 +7,7 @@ import zipfile
 from enum import StrEnum
 from pathlib import Path
 
-from campaign_app.imports import limits
+from campaign_app.imports import encodings, limits
 from campaign_app.lib.errors import Invalid
 
 HEAD_BYTES = 64 * 1024
@@ -102,6 +102,8 @@ def _as_utf8(head: bytes) -> bytes:
     """In UTF-16, Cyrillic and Chinese letters hold bytes that look like control characters."""
     if head.startswith(_UTF16_BOMS):
         return head.decode("utf-16", "ignore").encode()
+    if found := encodings.utf16_of(head):
+        return head.decode(found, "ignore").encode()
     return head.removeprefix(codecs.BOM_UTF8)
 
 

@@ -18,6 +18,7 @@ CHOICES: dict[str, str] = {
     "mac_roman": "Western European (Mac)",
     "cp850": "Western European (DOS)",
     "cp1250": "Central European (Windows)",
+    "iso8859_2": "Central European (ISO 8859-2)",
     "cp1251": "Cyrillic (Windows)",
     "koi8_r": "Cyrillic (KOI8-R)",
     "cp1253": "Greek (Windows)",
@@ -26,6 +27,8 @@ CHOICES: dict[str, str] = {
     "cp1256": "Arabic (Windows)",
     "cp1257": "Baltic (Windows)",
     "cp932": "Japanese (Shift JIS)",
+    "euc_jp": "Japanese (EUC)",
+    "iso2022_jp": "Japanese (ISO 2022)",
     "gb18030": "Chinese (GB18030)",
     "big5": "Chinese (Big5)",
     "cp949": "Korean (Windows)",
@@ -40,16 +43,21 @@ _BOMS = (
 _BLOCK = 1024 * 1024
 _SAMPLE = 16 * 1024
 _EAST_ASIAN = ["cp932", "gb18030", "big5", "cp949"]
+_ISO_2022_JP = b"\x1b$B"
+"""Begins its kanji; all its bytes are ASCII's."""
+_LETTERS = re.compile(r"[^\W\d_]+")
 _WORD = re.compile(rb"[A-Za-z\x80-\xff]+")
 
 _WESTERN = "àáâãäåæçèéêëìíîïñòóôöøùúûüßœ"
+_CENTRAL = "áâäąćčçďéęëěíîľłńňóôöőřśšşťúůüűýźžżß"
 _ALPHABETS: dict[str, tuple[str, str]] = {
     "cp1252": (_WESTERN, "ðõýþÿ"),
-    "cp1250": ("áâäąćčçďéęëěíîľłńňóôöőřśšşťúůüűýźžżß", "ăđţ"),
+    "cp1250": (_CENTRAL, "ăđţ"),
     "cp1254": ("âçğîıöşûüé", ""),
     "cp1257": ("āąäčćēęėģīįķļłńņóōõöśšūųüźžżé", ""),
     "mac_roman": (_WESTERN, ""),
     "cp850": (_WESTERN, ""),
+    "iso8859_2": (_CENTRAL, "ăđţ"),
     "cp1251": ("абвгдежзийклмнопрстуфхцчшщъыьэюяёіїєґўјљњћџђ", ""),
     "koi8_r": ("абвгдежзийклмнопрстуфхцчшщъыьэюяё", ""),
     "cp1253": ("αβγδεζηθικλμνξοπρσςτυφχψωάέήίόύώϊϋΐΰ", ""),
@@ -57,7 +65,7 @@ _ALPHABETS: dict[str, tuple[str, str]] = {
     "cp1256": ("ءآأؤإئابةتثجحخدذرزسشصضطظعغـفقكلمنهوىيپچژگ", ""),
 }
 """Letters that are common, and rare, in what each code page writes. The first of equals wins."""
-_LATIN = frozenset({"cp1252", "cp1250", "cp1254", "cp1257", "mac_roman", "cp850"})
+_LATIN = frozenset({"cp1252", "cp1250", "cp1254", "cp1257", "mac_roman", "cp850", "iso8859_2"})
 _CASED_OTHERS = frozenset({"cp1251", "koi8_r", "cp1253"})
 _PUNCTUATION = frozenset("\u00a0‘’“”„–—…«»€°´№")
 
@@ -72,18 +80,21 @@ def encoding_of(path: Path) -> str:
     for bom, name in _BOMS:
         if head.startswith(bom):
             return name
-    return _utf16_without_bom(head) or _utf8_or_code_page(path)
+    return utf16_of(head) or _utf8_or_code_page(path)
 
 
-def _utf16_without_bom(head: bytes) -> str | None:
-    """Latin text in UTF-16 has a zero in every other byte, on the side that names the order."""
+def utf16_of(head: bytes) -> str | None:
+    """The UTF-16 of a text without a mark; None when it is no UTF-16.
+
+    The Latin letters of its addresses have a zero each, on the side that names the order.
+    """
     half = len(head) // 2
     if half == 0:
         return None
     first, second = head[0::2].count(0) / half, head[1::2].count(0) / half
-    if second > 0.4 and first < 0.05:
+    if second > 0.2 and first < 0.05:
         return "utf-16-le"
-    if first > 0.4 and second < 0.05:
+    if first > 0.2 and second < 0.05:
         return "utf-16-be"
     return None
 
@@ -95,10 +106,36 @@ def _utf8_or_code_page(path: Path) -> str:
         try:
             while block := file.read(_BLOCK):
                 decoder.decode(block)
+                if _ISO_2022_JP in block:
+                    return "iso2022_jp"
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
-            return code_page_of(block + file.read(_BLOCK))
+            file.seek(max(file.tell() - 2 * _BLOCK, 0))
+            around = file.read(3 * _BLOCK)
+            return "utf-8" if _is_damaged_utf8(around) else code_page_of(block)
     return "utf-8"
+
+
+def _is_damaged_utf8(data: bytes) -> bool:
+    """Whether a few bytes only keep it from being UTF-8: some programs cut a letter in two, and
+    some people join files. In other code pages, hardly a letter happens to be right.
+    """
+    text = data.decode("utf-8", "replace")
+    bad = text.count("\ufffd")
+    good = sum(char > "\x7f" for char in text) - bad
+    return good >= max(2 * bad, 2)
+
+
+def _mixed(error: UnicodeError) -> tuple[str, int]:
+    """Within UTF-8, bytes that are none are most often Western European."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
+
+
+MIXED = "carillon-mixed"
+"""How to read UTF-8 with foreign bytes in it, as the `errors` of a decoder."""
+codecs.register_error(MIXED, _mixed)
 
 
 def code_page_of(data: bytes) -> str:
@@ -150,7 +187,18 @@ def _score(text: str, encoding: str) -> float:
             good += 1 if letter in common else 0.9 if letter in rare else 0
     share = good / total if total else 0
     # Hebrew read as Cyrillic is all of one case; names that are really Cyrillic have capitals.
-    return share * 0.9 if encoding in _CASED_OTHERS and not _mixes_case(text) else share
+    if encoding in _CASED_OTHERS:
+        share *= _well_cased(text)
+        return share * 0.9 if not _mixes_case(text) else share
+    return share
+
+
+def _well_cased(text: str) -> float:
+    """The share of words that are small, capitalised, or capitals: Chinese read as Cyrillic has
+    capitals anywhere.
+    """
+    words = [word for word in _LETTERS.findall(text) if not word.isascii()]
+    return sum(w.islower() or w.isupper() or w.istitle() for w in words) / max(len(words), 1)
 
 
 def _mixes_case(text: str) -> bool:

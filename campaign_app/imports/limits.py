@@ -33,6 +33,11 @@ OPEN_QUOTE = (
     'Near row {row} a quotation mark (") opens and never closes, so the rest of the file reads as'
     " one cell. Remove or double that quotation mark and upload the file again."
 )
+SWALLOWED = (
+    'Near row {row} a quotation mark (") opens and does not close before other people follow, so'
+    " {lines} lines read as one cell. Remove or double that quotation mark and upload the file"
+    " again."
+)
 EXCEL_TOO_LARGE = (
     "This workbook is too large to open as Excel. Save the sheet as CSV (“CSV UTF-8” in Excel) and"
     " upload that instead: CSV has no such limit."

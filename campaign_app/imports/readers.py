@@ -6,13 +6,14 @@ import contextlib
 import csv
 import io
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 from campaign_app.imports import excel, limits
 from campaign_app.imports.detect import Kind
-from campaign_app.imports.dialects import Dialect
+from campaign_app.imports.dialects import Dialect, has_address
+from campaign_app.imports.encodings import MIXED
 from campaign_app.lib.errors import Invalid
 
 csv.field_size_limit(limits.MAX_FIELD_CHARS)
@@ -20,6 +21,9 @@ csv.field_size_limit(limits.MAX_FIELD_CHARS)
 Row = list[str]
 CHUNK_CHARS = 2 * 1024 * 1024
 _BLOCK_CHARS = 256 * 1024
+_END = "\0"
+"""Follows the last line: a quotation mark that was never closed would hide that rows are missing.
+No text of a file holds it: it is taken out."""
 _AT_ONCE = 64
 """Rows between two looks at how much has been read; fewer where rows are long."""
 
@@ -37,11 +41,14 @@ class Rows:
         self._stride = 1
         self.number = 0
         """How many rows have been given out."""
-        excel = dialect.kind is Kind.EXCEL
-        encoding = "utf-8" if excel else dialect.encoding
-        self._text = io.TextIOWrapper(binary, encoding, errors="replace", newline="")
-        delimiter = "," if excel else dialect.delimiter
-        self._reader = csv.reader(self._lines(self._text), delimiter=delimiter)
+        self._read = 0
+        """How many rows have been read, of which some are still to be given out."""
+        self._is_ours = dialect.kind is Kind.EXCEL
+        encoding = "utf-8" if self._is_ours else dialect.encoding
+        errors = MIXED if encoding == "utf-8" else "replace"
+        self._text = io.TextIOWrapper(binary, encoding, errors=errors, newline="")
+        self._delimiter = "," if self._is_ours else dialect.delimiter
+        self._reader = csv.reader(self._lines(self._text), delimiter=self._delimiter)
 
     @property
     def bytes_read(self) -> int:
@@ -84,12 +91,17 @@ class Rows:
 
     def _some(self, size: int) -> list[Row]:
         """The next rows, at most `size`; none at the end of the file."""
-        fed = self._fed
+        fed, line = self._fed, self._reader.line_num
+        rows: list[Row] = []
         try:
-            rows = list(itertools.islice(self._reader, min(size, self._stride)))
+            rows += itertools.islice(self._reader, min(size, self._stride))
         except csv.Error:
-            message = limits.OPEN_QUOTE.format(row=f"{self._reader.line_num:,}")
-            raise Invalid(message, field="file") from None
+            self._refuse(limits.OPEN_QUOTE, self._read + len(rows) + 1)
+        if rows and rows[-1] and rows[-1][-1].endswith(_END):
+            self._end(rows)
+        if self._reader.line_num - line > len(rows) and not self._is_ours:
+            self._refuse_swallowed(rows)
+        self._read += len(rows)
         long = self._fed - fed > 2 * _BLOCK_CHARS
         self._stride = 1 if long else min(2 * self._stride, _AT_ONCE)
         if rows and max(map(len, rows)) > limits.MAX_COLUMNS:
@@ -108,11 +120,35 @@ class Rows:
             yield from io.StringIO(whole.replace("\0", ""), newline="")
             self._refuse_bombs(len(rest))
         yield from io.StringIO(rest.replace("\0", ""), newline="")
+        yield _END
+
+    def _end(self, rows: list[Row]) -> None:
+        """Take the mark of the end away. Inside a cell, it was read as that cell's text."""
+        if rows[-1] != [_END]:
+            self._refuse(limits.OPEN_QUOTE, self._read + len(rows))
+        rows.pop()
+
+    def _refuse_swallowed(self, rows: Sequence[Row]) -> None:
+        """Refuse a cell that holds other rows: its quotation mark is closed by theirs."""
+        for place, row in enumerate(rows, start=1):
+            for cell in row:
+                lines = cell.splitlines()
+                if any(self._is_row(line, len(row)) for line in lines[1:]):
+                    told = limits.SWALLOWED.replace("{lines}", f"{len(lines):,}")
+                    self._refuse(told, self._read + place)
+
+    def _is_row(self, line: str, width: int) -> bool:
+        """Whether a line within a cell is a row of its own, or the begin of one, up to a quote."""
+        cells = line.split(self._delimiter)
+        is_cut = '"' in line and 1 < len(cells) <= width
+        return (is_cut or len(cells) == width > 1) and has_address(cells)
+
+    def _refuse(self, message: str, row: int) -> NoReturn:
+        raise Invalid(message.format(row=f"{row:,}"), field="file") from None
 
     def _refuse_bombs(self, begun: int) -> None:
         if begun >= limits.MAX_LINE_CHARS or self._fed > limits.MAX_RECORD_CHARS:
-            row = f"{self._reader.line_num + 1:,}"
-            raise Invalid(limits.LINE_TOO_LONG.format(row=row), field="file")
+            self._refuse(limits.LINE_TOO_LONG, self._reader.line_num + 1)
 
 
 def _cut(text: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from campaign_app.imports.detect import Kind, kind_of
 from campaign_app.imports.encodings import CHOICES, code_page_of, encoding_of
 from tests.imports import files
 
@@ -15,6 +16,7 @@ NAMES = {
     "mac_roman": ["François;Béla\nMüller", "José Núñez;Peña"],
     "cp850": ["Müller;Jörg;Käthe"],
     "cp1250": ["Wałęsa;Łukasz;Świętosław\nŻółć", "Novák;Dvořák;Jiří;Žofie", "Győző;Erzsébet;Szűcs"],
+    "iso8859_2": ["Jiří;Dvořák;Žofie;Šťastná", "Świętosław;Wałęsa"],
     "cp1251": ["Иванов;Пётр\nСмирнова;Анна", "Шевченко;Олена"],
     "koi8_r": ["Иванов;Пётр\nСмирнова;Анна"],
     "cp1253": ["Παπαδάκης;Γιώργος"],
@@ -40,6 +42,18 @@ def test_unicode_is_found_with_and_without_a_mark(tmp_path, encoding):
     assert encoding_of(path) == {"utf-8-sig": "utf-8", "utf-16": "utf-16-le"}.get(
         encoding, encoding
     )
+
+
+@pytest.mark.parametrize("text", ["Żaneta;Łódź", "Анна;Москва", "田中;東京"])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_unicode_without_a_mark_holds_bytes_that_look_like_no_text(tmp_path, encoding, text):
+    path = files.written(tmp_path, f"email;name\na@x.com;{text}\n".encode(encoding))
+    assert (kind_of(path), encoding_of(path)) == (Kind.TEXT, encoding)
+
+
+def test_japanese_that_looks_like_ascii_is_known(tmp_path):
+    path = files.written(tmp_path, "メール,名前\na@x.com,田中花子\n".encode("iso2022_jp"))
+    assert encoding_of(path) == "iso2022_jp"
 
 
 def test_long_words_do_not_slow_the_guess():

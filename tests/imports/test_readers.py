@@ -31,6 +31,35 @@ def test_the_same_rows_come_from_every_dialect(tmp_path, content):
     assert files.read(files.written(tmp_path, content)) == [["m@x.de", "Müller"]]
 
 
+@pytest.mark.parametrize(
+    ("rows", "row", "words"),
+    [
+        ('b@x.com,"Bo\nc@x.com,Cy\nd@x.com,Dee\n', 3, "never closes"),
+        ('b@x.com,Bo\nc@x.com,"Cy', 4, "never closes"),
+        ('b@x.com,"Bo\nc@x.com,Cy\nd@x.com,"Dee"\ne@x.com,E\n', 3, "3 lines read as one cell"),
+        ('b@x.com,"Bo\nc@x.com,"Cy"\nd@x.com,Dee\n', 3, "2 lines read as one cell"),
+    ],
+)
+def test_a_quotation_mark_that_hides_people_is_refused_with_its_row(tmp_path, rows, row, words):
+    path = files.written(tmp_path, "email,name\na@x.com,Ana\n" + rows)
+    with pytest.raises(Invalid, match=f"Near row {row} .*{words}"):
+        files.read(path)
+
+
+@pytest.mark.parametrize(
+    "cell", ['"Bo\nLee, or c@x.com, says ""hi"""', '"c@x.com\nd@x.com"', '5" pipe', '"Bo" Lee']
+)
+def test_quotation_marks_that_hide_nobody_are_let_be(tmp_path, cell):
+    path = files.written(tmp_path, f"email,name\na@x.com,Ana\nb@x.com,{cell}\ne@x.com,E\n")
+    assert [row[0] for row in files.read(path)] == ["a@x.com", "b@x.com", "e@x.com"]
+
+
+def test_foreign_bytes_in_unicode_are_read_as_they_were_meant(tmp_path):
+    lines = ["email,name\na@x.com,Jörg\n".encode(), b"b@x.com,J\xf6rg\n", "c@x.com,Zoë".encode()]
+    path = files.written(tmp_path, b"".join(lines))
+    assert [row[1] for row in files.read(path)] == ["Jörg", "Jörg", "Zoë"]
+
+
 def test_quoted_line_breaks_blank_and_ragged_rows_keep_their_numbers(tmp_path):
     path = files.written(tmp_path, 'email,note\na@x.com,"one\ntwo"\n\nb@x.com\nc@x.com,x,y\n')
     with open_rows(path, Dialect()) as rows:
