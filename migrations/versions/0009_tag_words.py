@@ -38,23 +38,13 @@ REFERENCING OLD TABLE AS before NEW TABLE AS after
 FOR EACH STATEMENT EXECUTE FUNCTION {function}()
 """
 DROP = "DROP TRIGGER note_recipients_update ON recipients"
-QUEUE_TAGGED = """
-INSERT INTO unindexed_recipients (workspace_id, recipient_ids, number)
-SELECT workspace_id, array_agg(id), count(*)
-FROM (SELECT workspace_id, id,
-             (row_number() OVER (PARTITION BY workspace_id ORDER BY id) - 1) / 5000 AS piece
-      FROM recipients WHERE tags <> '{}') AS numbered
-GROUP BY workspace_id, piece
-"""
 
 
 def upgrade() -> None:
     """Apply."""
-    op.execute("SET LOCAL statement_timeout = '5min'")  # everybody who has a tag is queued once
     op.execute(NOTED)
     op.execute(DROP)
     op.execute(TRIGGER.format(function="note_changed_recipients"))
-    op.execute(QUEUE_TAGGED)
 
 
 def downgrade() -> None:
