@@ -7,7 +7,7 @@ everything that is known of somebody by the index of words, which the background
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from typing import Any
@@ -27,11 +27,6 @@ EXACT_UP_TO = 10_000
 """Rows counted at once for a combination of filters; more are counted on asking."""
 COUNT_SECONDS = 60
 """How long such a long count is kept in Redis; a change by hand ends it at once."""
-SEARCH_UP_TO = 1_000
-"""What a search shows of those whose address, name or words match, each."""
-
-NEWEST = 100_000
-"""How far back a search looks first, in recipients."""
 
 FOLDED_NAME = func.lower(Recipient.name)
 IN_NAME_ORDER: UnaryExpression[str] = UnaryExpression(FOLDED_NAME, modifier=custom_op("USING ~<~"))
@@ -72,7 +67,7 @@ class Count:
 
 def matching(workspace: HasId, chosen: Filter) -> Select[int]:
     """The ids of all who match, ready for an order and a limit."""
-    query = _listed(workspace, chosen)
+    query = listed(workspace, chosen)
     if not chosen.search:
         return query
     parts = [half.subquery() for half in halves(workspace, chosen)]
@@ -94,22 +89,6 @@ def below(query: Select[int], chosen: Filter, row_id: int) -> Select[int]:
     """Those of the `matching` whose id is smaller; as `above`."""
     query = query.where(Recipient.id < row_id)
     return query.where(GroupMember.recipient_id < row_id) if chosen.group_id else query
-
-
-def found(workspace: HasId, chosen: Filter) -> Sequence[int]:
-    """The ids that a search shows, newest first: SEARCH_UP_TO and one of each kind at most.
-
-    Each kind reads an index of its own: an OR would read the whole table.
-    """
-    by_address, by_name, *by_words = halves(workspace, chosen)
-    kinds = [
-        kind.order_by(order).limit(SEARCH_UP_TO + 1).subquery()
-        for kind, order in ((by_address, Recipient.email), (by_name, IN_NAME_ORDER))
-    ]
-    ids = set(db.session.scalars(union(*(select(kind.c.id) for kind in kinds))))
-    for half in by_words:
-        ids.update(_newest(workspace, chosen, half))
-    return sorted(ids, reverse=True)
 
 
 def count(workspace: HasId, chosen: Filter) -> Count:
@@ -152,7 +131,8 @@ def forget_counts(workspace: HasId) -> None:
         return  # the counts are then at most COUNT_SECONDS old
 
 
-def _listed(workspace: HasId, chosen: Filter) -> Select[int]:
+def listed(workspace: HasId, chosen: Filter) -> Select[int]:
+    """The ids of those who match in everything but the search."""
     query = select(Recipient.id).where(Recipient.workspace_id == workspace.id)
     if chosen.status:
         query = query.where(Recipient.status == chosen.status)
@@ -181,7 +161,7 @@ def halves(workspace: HasId, chosen: Filter) -> list[Select[int]]:
     """Those whose address begins with the search, whose name does, and who have its words."""
     pattern = starting_with(chosen.search)
     by_prefix = [
-        _listed(workspace, chosen).where(condition)
+        listed(workspace, chosen).where(condition)
         for condition in (
             Recipient.email.like(pattern.lower()),
             FOLDED_NAME.like(func.lower(pattern)),
@@ -193,25 +173,7 @@ def halves(workspace: HasId, chosen: Filter) -> list[Select[int]]:
     whose = and_(
         RecipientWords.workspace_id == workspace.id, RecipientWords.recipient_id == Recipient.id
     )
-    return [*by_prefix, _listed(workspace, chosen).join(RecipientWords, whose).where(words)]
-
-
-def _newest(workspace: HasId, chosen: Filter, by_words: Select[int]) -> Sequence[int]:
-    """The newest of those who have the words: looked for among the newest recipients first.
-
-    Words that many have are found there at once. For the rest, the order must not lead the planner
-    to walk through the whole list, as it does where it takes words that exclude each other for
-    independent.
-    """
-    ends = select(func.min(Recipient.id), func.max(Recipient.id))
-    first, last = db.session.execute(ends.where(Recipient.workspace_id == workspace.id)).one()
-    floor = (last or 0) - NEWEST
-    near = by_words.where(Recipient.id > floor, RecipientWords.recipient_id > floor)
-    ids = db.session.scalars(near.order_by(Recipient.id.desc()).limit(SEARCH_UP_TO + 1)).all()
-    if len(ids) > SEARCH_UP_TO or first is None or first > floor:
-        return ids
-    order = Recipient.id if chosen.group_id else Recipient.id + 0  # a group is a shorter walk
-    return db.session.scalars(by_words.order_by(order.desc()).limit(SEARCH_UP_TO + 1)).all()
+    return [*by_prefix, listed(workspace, chosen).join(RecipientWords, whose).where(words)]
 
 
 def _tallied(workspace: HasId, chosen: Filter) -> int | None:

@@ -75,7 +75,13 @@ def progress(workspace: HasId) -> Progress:
 
 
 def holds(workspace: HasId, search: str) -> ColumnElement[bool] | None:
-    """The condition that somebody has all words of the search; None when it names none.
+    """The condition that somebody has all words of the search; None when it names none."""
+    asked = query(workspace, search)
+    return None if asked is None else RecipientWords.words.op("@@")(asked)
+
+
+def query(workspace: HasId, search: str) -> ColumnElement[str] | None:
+    """All words of the search as PostgreSQL asks for them; None when it names none.
 
     The last word need only be begun, from its third letter on, unless it has a digit: what begins
     like a customer's number can be every customer's number.
@@ -86,7 +92,7 @@ def holds(workspace: HasId, search: str) -> ColumnElement[bool] | None:
     lexemes = [f"'{_lexeme(workspace.id, word)}'" for word in asked]
     if asked[-1].isalpha() and len(asked[-1]) >= PREFIX_FROM:
         lexemes[-1] += ":*"
-    return RecipientWords.words.op("@@")(cast(" & ".join(lexemes), TSQUERY))
+    return cast(" & ".join(lexemes), TSQUERY)
 
 
 def waiting() -> Sequence[int]:

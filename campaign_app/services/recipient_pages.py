@@ -9,7 +9,7 @@ from campaign_app.extensions import db
 from campaign_app.lib.paging import Page
 from campaign_app.lib.tenancy import HasId, owned_by
 from campaign_app.models.recipients import Recipient
-from campaign_app.services import recipient_filter
+from campaign_app.services import recipient_filter, recipient_search
 from campaign_app.services.recipient_filter import EVERYBODY, Count, Filter
 
 PAGE_SIZE = 50
@@ -74,11 +74,11 @@ def _ids(workspace: HasId, chosen: Filter, place: Place, limit: int) -> tuple[Se
     """Ids from the place on (for `before` the nearest come first), and how many match in all."""
     if not chosen.search:
         return _walk(workspace, chosen, place, limit), recipient_filter.count(workspace, chosen)
-    found = recipient_filter.found(workspace, chosen)
+    found = recipient_search.found(workspace, chosen)
     ids = [row_id for row_id in found if not place.after or row_id < place.after]
     if place.before:
         ids = [row_id for row_id in reversed(found) if row_id > place.before]
-    cap = recipient_filter.SEARCH_UP_TO
+    cap = recipient_search.UP_TO
     return ids[:limit], Count(min(len(found), cap), exact=len(found) <= cap)
 
 

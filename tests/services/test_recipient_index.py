@@ -11,7 +11,7 @@ from campaign_app.extensions import db
 from campaign_app.lib import clock
 from campaign_app.models.imports import Import, ImportState
 from campaign_app.models.recipients import Recipient
-from campaign_app.services import recipient_filter, recipient_index, recipients
+from campaign_app.services import recipient_filter, recipient_index, recipient_search, recipients
 from campaign_app.services.recipient_filter import Filter
 from tests import factories
 from tests.people import Person
@@ -29,7 +29,7 @@ def ana(person: Person, **attributes: object) -> Recipient:
 
 
 def found(person: Person, search: str) -> bool:
-    return bool(recipient_filter.found(person.workspace, Filter(search)))
+    return bool(recipient_search.found(person.workspace, Filter(search)))
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_filters_and_words_add_up(alice: Person):
     factories.recipient(alice.workspace, attributes={"city": "Berlin"})
     index(alice)
     chosen = Filter("berlin", status=bounced.status, tag="vip")
-    assert list(recipient_filter.found(alice.workspace, chosen)) == [bounced.id]
+    assert list(recipient_search.found(alice.workspace, chosen)) == [bounced.id]
     assert recipient_filter.count_to_the_end(alice.workspace, chosen) == 1
     assert recipient_filter.count_to_the_end(alice.workspace, Filter("berlin")) == 2
 

@@ -6,7 +6,7 @@ import pytest
 
 from campaign_app.extensions import redis
 from campaign_app.models.recipients import RecipientStatus
-from campaign_app.services import recipient_filter, recipient_pages, recipients
+from campaign_app.services import recipient_filter, recipient_pages, recipient_search, recipients
 from campaign_app.services.consent import Why
 from campaign_app.services.recipient_filter import Filter
 from campaign_app.services.recipient_pages import START, Listing
@@ -83,9 +83,9 @@ def test_a_place_that_vanished_leads_to_the_first_page(alice: Person):
 
 
 def test_a_broad_search_says_that_there_are_more(alice: Person):
-    fill_many(alice, recipient_filter.SEARCH_UP_TO + 1)
+    fill_many(alice, recipient_search.UP_TO + 1)
     page = recipient_pages.page(alice.workspace, Filter("p"))
-    assert (page.total, page.exact) == (recipient_filter.SEARCH_UP_TO, False)
+    assert (page.total, page.exact) == (recipient_search.UP_TO, False)
 
 
 def test_a_long_list_is_counted_exactly_at_every_moment(alice: Person):
