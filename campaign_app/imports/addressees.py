@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, select
 from campaign_app.lib import address
 from campaign_app.models.recipients import Suppression
 
+_LINK = re.compile(r"\s*mailto:", re.IGNORECASE)
 ERASED = "The data of this person was erased, so the import leaves them out."
 ERASED_REMEDY = "Take the row out of your file. They can come back by signing up themselves."
 
@@ -46,13 +48,19 @@ def read(cells: Sequence[str], *, erased: Collection[bytes] = ()) -> Addressees:
 
 def explained(cell: str) -> tuple[str, str]:
     """What is wrong with a cell that holds no address, and what to do about it."""
-    return address.explain(address.parted(cell)[1])
+    return address.explain(_parted(cell)[1])
+
+
+def _parted(cell: str) -> tuple[str, str]:
+    """The name and the address of a cell, which may be a link as spreadsheets make them."""
+    name, rest = address.parted(cell)
+    return name, _LINK.sub("", rest)
 
 
 def _read_named(cells: Sequence[str], found: Addressees) -> None:
     for place in compress(range(len(cells)), (not email for email in found.emails)):
-        if "<" in cells[place]:
-            name, rest = address.parted(cells[place])
+        name, rest = _parted(cells[place])
+        if rest != cells[place]:
             found.emails[place] = address.check(rest)[0]
             found.names[place] = name
 

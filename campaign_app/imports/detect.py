@@ -92,7 +92,11 @@ def _refuse_what_is_no_table(head: bytes) -> None:
     for mark, message in _MARKUP:
         if start.startswith(mark) or (start.startswith((b"<!", b"<?", b"<meta")) and mark in start):
             raise Invalid(message, field="file")
-    if start.startswith((b"[{", b'{"')):
+    if start.startswith(b"<") and b"</td>" in start:
+        raise Invalid(WEB_PAGE, field="file")
+    if start.startswith(b"<?xml"):
+        raise Invalid(f"This is an XML file. {UPLOAD_INSTEAD}", field="file")
+    if b"".join(start.split()).startswith((b"[{", b'{"')):
         raise Invalid(f"This is a JSON file. {UPLOAD_INSTEAD}", field="file")
     if _control_share(text) > 0.02:
         raise Invalid(f"This is not a table of text. {UPLOAD_INSTEAD}", field="file")

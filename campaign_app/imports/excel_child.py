@@ -52,9 +52,9 @@ def _print_sheets(workbook: calamine.CalamineWorkbook) -> int:
 
 
 def _print_rows(sheet: calamine.CalamineSheet, columns: int) -> int:
-    if sheet.total_width > columns:
+    if sheet.width > columns:
         return TOO_WIDE
-    sys.stdout.write(json.dumps({"rows": sheet.total_height}) + "\n")
+    sys.stdout.write(json.dumps({"rows": _last_row(sheet) + 1}) + "\n")
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerows(_texts(sheet))
     sys.stdout.flush()
@@ -72,15 +72,23 @@ def _texts(sheet: calamine.CalamineSheet) -> Iterator[list[str]]:
         above = texts
 
 
+def _last_row(sheet: calamine.CalamineSheet) -> int:
+    """Counted from 0; -1 for an empty sheet. The library's own total_height is this, too."""
+    return sheet.end[0] if sheet.end else -1
+
+
 def _merged_below(sheet: calamine.CalamineSheet) -> dict[int, list[int]]:
     """Row → columns in which a cell is merged with the one above: to people, both have its value.
 
-    What is merged sideways is a title, and stays one cell.
+    What is merged sideways is a title, and stays one cell. Empty columns at the left are no part
+    of the rows.
     """
     below: dict[int, list[int]] = {}
+    first = sheet.start[1] if sheet.start else 0
     for (top, left), (bottom, _) in sheet.merged_cell_ranges or ():
-        for row in range(top + 1, min(bottom, sheet.total_height - 1) + 1):
-            below.setdefault(row, []).append(left)
+        for row in range(top + 1, min(bottom, _last_row(sheet)) + 1):
+            if left >= first:
+                below.setdefault(row, []).append(left - first)
     return below
 
 

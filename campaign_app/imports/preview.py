@@ -17,6 +17,7 @@ from campaign_app.lib.errors import Invalid
 
 SAMPLE_BYTES = 128 * 1024
 SHEETS_TRIED = 5
+MOST_SHEETS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +90,22 @@ def settled(path: Path, dialect: Dialect) -> Dialect:
 
 
 def _detect_sheet(path: Path) -> Dialect:
-    """The first sheet with an address in it, or the first one. Each look parses a whole sheet."""
+    """The first sheet with an address in it, else the first with rows. Each look parses a whole
+    sheet; but the empty ones cost little.
+    """
     found: list[Dialect] = []
-    for sheet in excel.sheet_names(path)[:SHEETS_TRIED]:
+    for sheet in excel.sheet_names(path)[:MOST_SHEETS]:
         with open_rows(path, Dialect(Kind.EXCEL, sheet=sheet)) as rows:
             head = rows.head(limits.PREVIEW_ROWS)
         dialect = Dialect(Kind.EXCEL, sheet=sheet, header_row=dialects.header_row_of(head))
         if any(map(dialects.has_address, head)):
             return dialect
-        found.append(dialect)
+        if any(map(any, head)):
+            found.append(dialect)
+        if len(found) == SHEETS_TRIED:
+            break
+    if not found:
+        raise Invalid(limits.EXCEL_NO_SHEET, field="file")
     return found[0]
 
 

@@ -52,6 +52,11 @@ def test_an_address_may_come_as_mail_programs_write_it(cell: str, name: str):
     assert [pasted[0].lower(), pasted[1]] == ["dee@example.com", name]
 
 
+def test_a_link_of_a_spreadsheet_is_an_address():
+    batch = Preparer(COLUMNS[:1]).batch(2, [["mailto:dee@example.com"], ["Mailto:bo@example"]])
+    assert (batch.emails, batch.rejected[0].reason[:12]) == (["dee@example.com"], "“bo@example”")
+
+
 def test_what_is_wrong_between_the_brackets_is_named():
     (row,) = Preparer(COLUMNS).batch(2, [["Dee <dee@exam_ple>"]]).rejected
     assert (row.value, row.reason[:14]) == ("Dee <dee@exam_ple>", "“dee@exam_ple”")

@@ -6,8 +6,10 @@ import io
 from datetime import date, datetime
 
 import openpyxl
+import pytest
 
 from campaign_app.imports import limits, preview
+from campaign_app.lib.errors import Invalid
 from tests.imports import files
 
 
@@ -33,6 +35,25 @@ def test_a_cell_merged_downwards_counts_for_each_of_its_rows(tmp_path):
     path = files.written(tmp_path, saved(book))
     assert preview.detect(path).header_row == 2
     assert files.read(path) == [["a@x.com", "Acme"], ["b@x.com", "Acme"], ["c@x.com", ""]]
+
+
+def test_a_merged_cell_counts_in_the_last_row_and_in_a_table_that_begins_later(tmp_path):
+    book = openpyxl.Workbook()
+    for row, values in enumerate((["email", "town"], ["a@x.com", "Zadar"], ["b@x.com", ""]), 4):
+        for column, value in enumerate(values, 3):
+            book.active.cell(row, column, value)
+    book.active.merge_cells("D5:D6")
+    path = files.written(tmp_path, saved(book))
+    assert files.read(path) == [["a@x.com", "Zadar"], ["b@x.com", "Zadar"]]
+
+
+def test_empty_sheets_before_the_people_are_passed_over(tmp_path):
+    sheets = {f"Sheet{number}": [] for number in range(7)}
+    book = files.workbook({**sheets, "People": [["email"], ["a@x.com"]]})
+    path = files.written(tmp_path, book)
+    assert preview.detect(path).sheet == "People"
+    with pytest.raises(Invalid, match="no sheet with rows"):
+        preview.detect(files.written(tmp_path, files.workbook(sheets)))
 
 
 def test_formulas_whose_results_were_never_saved_are_told(tmp_path):
