@@ -23,6 +23,15 @@ from local_stack import redis as redis_server
 from tests import databases, factories
 from tests.people import Person
 
+STARTING = {"browser", "faults", "stack"}
+"""The marks of tests that start processes."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What starts processes comes first: a long test at the end would keep all others waiting."""
+    items.sort(key=lambda item: STARTING.isdisjoint(mark.name for mark in item.iter_markers()))
+
 
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:

@@ -31,12 +31,17 @@ PATIENCE = 30_000
 Enter = Callable[..., Page]
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """Closed with the module: while playwright runs, no other event loop can on this thread."""
-    binary = next(filter(None, map(shutil.which, NAMES)), None)
-    if binary is None:
+@pytest.fixture(scope="session")
+def binary() -> str:
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
         pytest.skip(f"NO BROWSER TEST RAN: there is no {' and no '.join(NAMES)} on this machine")
+    return found
+
+
+@pytest.fixture(scope="module")
+def chromium(binary: str) -> Iterator[Browser]:
+    """Closed with the module: while playwright runs, no other event loop can on this thread."""
     flags = [*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
@@ -45,14 +50,15 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(
-    chromium: Browser,
+    binary: str,
     config: Config,
     app: Flask,
     postgres_server: postgres.Server,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Site]:
+    """One for all: every test signs up for an account of its own."""
     with serve(config, postgres_server, tmp_path_factory.mktemp("site")) as running:
         yield running
 

@@ -21,7 +21,7 @@ ACTIONS = {
 }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ana(site: Site) -> str:
     """The address of somebody who has something on every page."""
     return furniture.account(site, email="ana@acme.example")
