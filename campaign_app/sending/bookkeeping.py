@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sqlalchemy.exc import SQLAlchemyError
+
+from campaign_app.extensions import db
 from campaign_app.lib import metrics
 from campaign_app.models.senders import Sender
 from campaign_app.sending import brakes, caps, troubles
@@ -79,6 +82,22 @@ class Books:
         if self.is_barren and not judged.outlives_connection:
             troubles.cool(sender.id, judged.words)
 
+    def pass_on(self, sender_id: int, claim: Claim | None) -> None:
+        """Roll back, and of a window that may not be written down keep what concerns others, too.
+
+        The batches are somebody else's by now, but a server that objected to the mail or the sender
+        would only have to say it again. Commits; `claim` is the window's.
+        """
+        db.session.rollback()
+        judged = self.judgement
+        if claim is None or judged is None:
+            return
+        try:
+            _heed(judged, sender_id=sender_id, campaign_id=claim.campaign_id)
+            db.session.commit()
+        except SQLAlchemyError:
+            db.session.rollback()
+
     def forget(self) -> bool:
         """Forget what has been committed; tells whether there was anything."""
         if self.judgement is None:
@@ -90,13 +109,20 @@ class Books:
 
 def _learn(sender: Sender, claim: Claim, judged: Judgement) -> None:
     """What the server's words mean for the sender, or that there were none."""
-    if judged.trouble and judged.outlives_connection:
-        troubles.act_on(
-            judged.trouble,
-            judged.words,
-            sender_id=sender.id,
-            campaign_id=claim.campaign_id,
-            just_sent=len(judged.sent),
-        )
-    elif judged.sent and sender.brake_rate:
+    told = _heed(judged, sender_id=sender.id, campaign_id=claim.campaign_id)
+    if not told and judged.sent and sender.brake_rate:
         brakes.ease(sender)
+
+
+def _heed(judged: Judgement, *, sender_id: int, campaign_id: int) -> bool:
+    """Act on a trouble that another connection would meet again; tells whether there was one."""
+    if judged.trouble is None or not judged.outlives_connection:
+        return False
+    troubles.act_on(
+        judged.trouble,
+        judged.words,
+        sender_id=sender_id,
+        campaign_id=campaign_id,
+        just_sent=len(judged.sent),
+    )
+    return True

@@ -112,7 +112,7 @@ class Drain:
                 if turns := self._step_surely():
                     self._hand_over(turns)
         except (FenceError, LeaseLostError) as error:
-            db.session.rollback()
+            self._books.pass_on(self.lease.sender_id, self._safe)
             log.warning("drain lost its lease", sender=self.lease.sender_id, error=str(error))
             self.end = End.LOST
         return self.end

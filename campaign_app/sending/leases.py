@@ -162,21 +162,22 @@ class Heartbeat:
 
     def _beat(self, engine: Engine) -> None:
         own = create_engine(engine.url, poolclass=NullPool)
-        while leases := self._wait():
+        while (leases := self._wait()) is not None:
             try:
                 renew(own, leases)
             except SQLAlchemyError as error:
                 # The next beat tries again; should none get through, the deadlines stop the drains.
                 log.warning("leases not renewed", error=type(error).__name__)
 
-    def _wait(self) -> list[Lease]:
-        """The leases to renew, when it is time; none when the thread may end."""
+    def _wait(self) -> list[Lease] | None:
+        """The leases to renew, when it is time; None when the thread may end."""
         with self._lock:
             pause = min((one.due_in for one in self._leases.values()), default=1.0)
         time.sleep(pause)
         with self._lock:
             if not self._leases:
                 self._thread = None
+                return None
             return [one for one in self._leases.values() if not one.is_lost]
 
 
@@ -185,6 +186,8 @@ def renew(engine: Engine, leases: Sequence[Lease]) -> None:
 
     A lease is good for longer only when its slot and everything it holds was renewed.
     """
+    if not leases:
+        return
     asked_at = boot_clock()
     living = {(one.sender_id, one.slot): one for one in leases}
     held = {place: dict(one.batches) for place, one in living.items()}

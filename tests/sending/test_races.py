@@ -71,6 +71,30 @@ def test_a_campaign_without_its_sender_cannot_be_tried_again(live_app: Flask, tm
     assert engine.status() == "completed"
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("550 5.7.1 this looks like spam", ("paused", "active")),
+        ("554 5.7.1 Rate limit exceeded", ("sending", "cooling")),
+        ("550 5.1.1 nobody here", ("sending", "active")),
+    ],
+)
+def test_what_a_server_objects_to_holds_though_the_batch_was_taken_over(
+    live_app: Flask, tmp_path: Path, words: str, expected: tuple[str, str]
+):
+    with SmtpSink([Fault("rcpt", reply=words, hang=2)]) as sink:
+        engine = start(sink, tmp_path)
+        engine.plan()
+        engine.round()
+        with meanwhile(live_app, engine.drain):
+            while not sink.count("RCPT"):
+                time.sleep(0.05)
+            db.session.execute(text("UPDATE batches SET fence = fence + 1 WHERE state = 'sending'"))
+            db.session.commit()
+        assert (engine.status(), engine.sender_state()) == expected
+        assert engine.statuses() == {"pending": 3}
+
+
 def test_a_stop_while_connecting_is_not_held_against_the_sender(live_app: Flask, tmp_path: Path):
     with SmtpSink([Fault("connect", hang=30)]) as sink:
         engine = start(sink, tmp_path)
