@@ -19,13 +19,13 @@ from campaign_app.lib.errors import Conflict, Invalid
 from campaign_app.lib.tenancy import HasId, get_owned, owned_by
 from campaign_app.models.campaigns import EDITABLE, LIVE, Campaign, CampaignStatus
 from campaign_app.models.people import User, Workspace
-from campaign_app.models.recipients import Group
 from campaign_app.models.senders import Sender
 from campaign_app.services import (
     audience,
     audience_choice,
     audit,
     contents,
+    group_endings,
     pace,
     readiness,
     retry,
@@ -101,6 +101,7 @@ def delete(workspace: HasId, campaign: Campaign, *, user: User) -> None:
 
     Its messages' rows stay: whoever was mailed must still be able to unsubscribe.
     """
+    own = campaign.own_group_id
     winding_up = and_(Campaign.status == CampaignStatus.CANCELLED, Campaign.final_counts.is_(None))
     gone = db.session.scalar(
         sql_delete(Campaign)
@@ -110,11 +111,8 @@ def delete(workspace: HasId, campaign: Campaign, *, user: User) -> None:
     )
     if gone is None:
         raise transitions.refusal(campaign, "deleted")
-    db.session.execute(
-        sql_delete(Group).where(
-            Group.workspace_id == workspace.id, Group.id == (campaign.own_group_id or 0)
-        )
-    )
+    if own:
+        group_endings.discard(workspace, own)
     _record(workspace, campaign, "deleted", user)
 
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete
-
 from campaign_app.extensions import db
 from campaign_app.lib import address
 from campaign_app.lib.errors import InvalidEntries
 from campaign_app.lib.tenancy import HasId
 from campaign_app.models.campaigns import Campaign
 from campaign_app.models.people import User
-from campaign_app.models.recipients import Group
-from campaign_app.services import audience, group_filling, readiness
+from campaign_app.services import audience, group_endings, group_filling, readiness
 from campaign_app.services.consent import Why
 
 FIELD = "recipient_emails"
@@ -56,4 +53,4 @@ def _forget(workspace: HasId, campaign: Campaign) -> None:
     readiness.refuse_during_import(workspace, campaign, "given other recipients")
     campaign.own_group_id = None
     db.session.flush()
-    db.session.execute(delete(Group).where(Group.workspace_id == workspace.id, Group.id == former))
+    group_endings.discard(workspace, former)

@@ -16,9 +16,29 @@ from campaign_app.lib import clock
 from campaign_app.lib.arrays import any_id
 from campaign_app.lib.tenancy import HasId
 from campaign_app.models.campaigns import EDITABLE, LIVE, Campaign, CampaignGroup
-from campaign_app.models.recipients import Group, GroupMember
+from campaign_app.models.recipients import Group, GroupMember, WaitingAddresses
+from campaign_app.services import tallies
 
 STEP = 10_000
+PURGED_AT_ONCE = 10_000
+"""A larger group vanishes at once and is emptied in the background."""
+
+
+def discard(workspace: HasId, group_id: int) -> None:
+    """Delete a group, with whoever is still on the way into it; its recipients stay.
+
+    One with many members is hidden now and purged by and by: it could take minutes.
+    """
+    mine = Group.workspace_id == workspace.id, Group.id == group_id
+    if tallies.of_group(workspace, group_id) <= PURGED_AT_ONCE:
+        db.session.execute(delete(Group).where(*mine))
+        return
+    db.session.execute(
+        delete(WaitingAddresses).where(
+            WaitingAddresses.workspace_id == workspace.id, WaitingAddresses.group_id == group_id
+        )
+    )
+    hide(workspace, [group_id], purge_after=clock.now())
 
 
 def hide(workspace: HasId, ids: Collection[int], *, purge_after: datetime) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import delete, exists, func, select
 
 from campaign_app.extensions import db
-from campaign_app.lib import clock
 from campaign_app.lib.arrays import any_id
 from campaign_app.lib.errors import Conflict, Invalid, NotFound
 from campaign_app.lib.tenancy import HasId, owned_by
@@ -25,8 +24,6 @@ from campaign_app.services import (
 from campaign_app.services.uniqueness import claimed
 
 MAX_NAME = 100
-PURGED_AT_ONCE = 10_000
-"""A larger group vanishes at once and is emptied in the background."""
 
 
 def standing(workspace: HasId) -> Sequence[Group]:
@@ -101,12 +98,7 @@ def delete_one(workspace: HasId, group: Group, *, user: User) -> None:
         )
     summary = f"{user.name} deleted the group “{group.name}”"
     audit.record(workspace, "group.deleted", summary, user=user, subject_id=group.id)
-    if tallies.of_group(workspace, group.id) > PURGED_AT_ONCE:
-        group_endings.hide(workspace, [group.id], purge_after=clock.now())
-        return
-    db.session.execute(
-        delete(Group).where(Group.workspace_id == workspace.id, Group.id == group.id)
-    )
+    group_endings.discard(workspace, group.id)
 
 
 def waiting_campaigns(workspace: HasId, group: Group) -> Sequence[str]:

@@ -10,7 +10,7 @@ from campaign_app.lib.errors import Conflict, Invalid, NotFound
 from campaign_app.models.audit import AuditEntry
 from campaign_app.models.campaigns import Campaign, CampaignStatus
 from campaign_app.models.recipients import Group
-from campaign_app.services import audience, audience_choice, campaigns
+from campaign_app.services import audience, audience_choice, campaigns, group_endings, tallies
 from campaign_app.services.audience_choice import Choice
 from campaign_app.services.campaigns import Draft
 from campaign_app.services.contents import Content
@@ -116,6 +116,21 @@ def test_deleting_takes_the_hidden_group_along(alice: Person):
     audience.add_direct(alice.workspace, campaign, ["direct@example.com"])
     campaigns.delete(alice.workspace, campaign, user=alice.user)
     assert not db.session.query(Group).filter_by(workspace_id=alice.workspace.id).count()
+
+
+def test_deleting_leaves_a_large_hidden_group_to_be_emptied_later(
+    alice: Person, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(group_endings, "PURGED_AT_ONCE", 1)
+    campaign = factories.campaign(alice.workspace)
+    audience.add_direct(alice.workspace, campaign, ["one@example.com", "two@example.com"])
+    own = campaign.own_group_id
+    campaigns.delete(alice.workspace, campaign, user=alice.user)
+    assert tallies.of_group(alice.workspace, own) == 2
+    assert group_endings.purgeable() == [own]
+    while group_endings.purge(own):
+        pass
+    assert tallies.of_group(alice.workspace, own) == 0
 
 
 @pytest.mark.parametrize("act", [campaigns.launch, campaigns.pause])

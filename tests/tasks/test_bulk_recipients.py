@@ -11,7 +11,14 @@ from campaign_app.extensions import db, redis
 from campaign_app.lib import clock
 from campaign_app.models.recipient_bulk import Action, BulkAction, BulkState
 from campaign_app.models.recipients import Recipient
-from campaign_app.services import audit, groups, recipient_bulk, recipient_index, recipients
+from campaign_app.services import (
+    audit,
+    group_endings,
+    groups,
+    recipient_bulk,
+    recipient_index,
+    recipients,
+)
 from campaign_app.services.bulk_orders import Order
 from campaign_app.services.consent import Why
 from campaign_app.tasks import jobs
@@ -92,7 +99,7 @@ def test_an_action_whose_group_was_deleted_says_so(crowd: Person):
 def test_a_large_group_vanishes_at_once_and_is_emptied_later(
     crowd: Person, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(groups, "PURGED_AT_ONCE", 0)
+    monkeypatch.setattr(group_endings, "PURGED_AT_ONCE", 0)
     ana = factories.recipient(crowd.workspace)
     group = factories.group(crowd.workspace, members=[ana])
     crowd.client.post(f"/groups/{group.id}/delete")
