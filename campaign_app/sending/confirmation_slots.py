@@ -26,7 +26,8 @@ LOOK_SECONDS = 0.5
 
 _MAKE = text(
     """
-    INSERT INTO sender_slots (sender_id, slot) VALUES (:sender, -1), (:sender, -2)
+    INSERT INTO sender_slots (sender_id, slot)
+    SELECT id, generate_series(-2, -1) FROM senders WHERE id = :sender
     ON CONFLICT DO NOTHING
     """
 )

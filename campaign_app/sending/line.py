@@ -125,7 +125,7 @@ class Line:
         if handed_over:
             pace = handed_over / max(seconds, 0.001)
             fits = int(max(pace * WINDOW_SECONDS, min(pace * SLOW_SECONDS, SMALL_WINDOW)))
-            self.window = max(1, min(_whole(fits), self.window * 2, LARGEST_WINDOW))
+            self.window = max(1, _whole(min(fits, self.window * 2, LARGEST_WINDOW)))
         if result.broken:
             self.hang_up()
 

@@ -95,6 +95,13 @@ def test_the_senders_of_a_workspace_mail_few_at_once(live_app: Flask):
     assert confirmation_slots.win(stranger.id, worker="test", seconds=60)
 
 
+def test_a_sender_that_was_deleted_meanwhile_mails_nothing(live_app: Flask, workshop: Workshop):
+    sender = account(1)
+    db.session.delete(sender)
+    db.session.commit()
+    assert signing_up.mail(sender.id, workshop) == End.NO_SLOT
+
+
 @pytest.mark.parametrize(
     ("values", "most"),
     [({"max_connections": 2}, 1), ({"max_connections": 3}, 2), ({"delay_seconds": 4.0}, 1)],
