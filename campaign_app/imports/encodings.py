@@ -46,6 +46,7 @@ _EAST_ASIAN = ["cp932", "gb18030", "big5", "cp949"]
 _ISO_2022_JP = b"\x1b$B"
 """Begins its kanji; all its bytes are ASCII's."""
 _LETTERS = re.compile(r"[^\W\d_]+")
+_HIGH_WORD = re.compile(rb"[\x80-\xff]+")
 _WORD = re.compile(rb"[A-Za-z\x80-\xff]+")
 
 _WESTERN = "àáâãäåæçèéêëìíîïñòóôöøùúûüßœ"
@@ -149,6 +150,8 @@ def code_page_of(data: bytes) -> str:
     sample = b"\n".join(words)[:_SAMPLE]
     if _only_punctuation(sample.decode("cp1252", "replace")):
         return "cp1252"
+    if _is_gb2312(sample):
+        return "gb18030"
     names = [name for name in _ALPHABETS if name not in _LATIN or not _mostly_high(words)]
     scores = {name: _score(sample.decode(name, "replace"), name) for name in names}
     best = max(scores, key=lambda name: scores[name])
@@ -156,6 +159,23 @@ def code_page_of(data: bytes) -> str:
         return best
     guess = from_bytes(_high_lines(data), cp_isolation=_EAST_ASIAN).best()
     return guess.encoding if guess else "cp1252"
+
+
+def _is_gb2312(sample: bytes) -> bool:
+    """Whether all words are pairs of bytes, nearly all of them common Chinese characters.
+
+    Those have their own range, which the small letters of other alphabets lie above. What keeps to
+    its first half may be Korean.
+    """
+    words = _HIGH_WORD.findall(sample)
+    leads = b"".join(word[0::2] for word in words)
+    common = sum(0xB0 <= lead <= 0xD7 for lead in leads)
+    return (
+        len(words) >= 4
+        and all(len(word) % 2 == 0 for word in words)
+        and common >= 0.9 * len(leads)
+        and sum(lead > 0xC8 for lead in leads) >= 0.2 * len(leads)
+    )
 
 
 def _only_punctuation(text: str) -> bool:
