@@ -32,7 +32,8 @@ Place = tuple[int, int]
 log = logs.get(__name__)
 
 # A row that is locked is being written by its own drain, or taken over: the next beat will see.
-# Waiting for it could end in a deadlock, because a drain locks several.
+# Waiting for it could end in a deadlock, because a drain locks several. A slot that names no worker
+# was given back while this was on its way: renewed, nobody could win it for a minute.
 _RENEW_SLOTS = text(
     """
     UPDATE sender_slots SET lease_until = now() + make_interval(secs => s.seconds)
@@ -40,7 +41,8 @@ _RENEW_SLOTS = text(
         SELECT sender_id, slot, held.seconds FROM sender_slots JOIN unnest(
             CAST(:senders AS bigint[]), CAST(:slots AS int[]), CAST(:fences AS bigint[]),
             CAST(:seconds AS int[])) AS held(sender_id, slot, fence, seconds)
-        USING (sender_id, slot, fence) FOR UPDATE OF sender_slots SKIP LOCKED) AS s
+        USING (sender_id, slot, fence)
+        WHERE sender_slots.worker <> '' FOR UPDATE OF sender_slots SKIP LOCKED) AS s
     WHERE (sender_slots.sender_id, sender_slots.slot) = (s.sender_id, s.slot)
     RETURNING s.sender_id, s.slot
     """

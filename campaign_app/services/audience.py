@@ -217,6 +217,7 @@ def copy_to(workspace: HasId, campaign: Campaign, copy: Campaign) -> None:
         people = of_groups(workspace, [campaign.own_group_id]).subquery()
         group = own_group(workspace, copy)
         group_filling.copy_waiting(workspace, campaign.own_group_id, to=group)
+        patience.without_end()  # a million take longer than a page may
         _join(select(literal(workspace.id), literal(group), people.c.recipient_id))
 
 

@@ -73,6 +73,12 @@ def test_a_lost_slot_is_not_renewed(held: Lease):
     assert held.deadline < boot_clock() + 6
 
 
+def test_a_slot_that_was_given_back_meanwhile_stays_free(held: Lease):
+    slots.release(held)
+    renew(db.engine, [held])
+    assert slots.win(held.sender_id, worker="next", most=1)
+
+
 def test_a_batch_in_the_middle_of_being_written_holds_nobody_up(held: Lease):
     with db.engine.connect() as writer:
         writer.execute(text("SELECT 1 FROM batches FOR UPDATE"))
