@@ -7,30 +7,17 @@ from sqlalchemy import text
 
 from campaign_app.extensions import db
 from campaign_app.lib.errors import Conflict, Invalid, NotFound
-from campaign_app.models.audit import AuditEntry
-from campaign_app.models.campaigns import Campaign, CampaignStatus
+from campaign_app.models.campaigns import CampaignStatus
 from campaign_app.models.recipients import Group
 from campaign_app.services import audience, audience_choice, campaigns, group_endings, tallies
 from campaign_app.services.audience_choice import Choice
 from campaign_app.services.campaigns import Draft
 from campaign_app.services.contents import Content
 from tests import factories
+from tests.campaigns import ready, said
 from tests.people import Person
 
 ALL = list(CampaignStatus)
-
-
-def ready(person: Person, **values) -> Campaign:
-    """A campaign that nothing blocks."""
-    place = person.workspace
-    group = factories.group(place, members=[factories.recipient(place)])
-    values = {"sender_id": factories.sender(place).id, **values}
-    return factories.campaign(place, groups=[group], **values)
-
-
-def said(person: Person) -> list[str]:
-    entries = db.session.query(AuditEntry).filter_by(workspace_id=person.workspace.id)
-    return [entry.summary for entry in entries.order_by(AuditEntry.id)]
 
 
 def test_a_new_campaign_is_a_draft_with_its_html_made_safe(alice: Person):

@@ -15,15 +15,9 @@ from campaign_app.models.campaigns import Campaign, CampaignStatus
 from campaign_app.services import audience, group_filling
 from campaign_app.services.consent import Why
 from tests import factories
+from tests.campaigns import ready
 from tests.people import Person
 from tests.smtp_sink import Fault, SmtpSink
-
-
-def ready(person: Person, **values) -> Campaign:
-    place = person.workspace
-    group = factories.group(place, members=[factories.recipient(place)])
-    values = {"sender_id": factories.sender(place).id, **values}
-    return factories.campaign(place, groups=[group], **values)
 
 
 def test_the_review_shows_what_blocks_with_links_to_mend_it(alice: Person):

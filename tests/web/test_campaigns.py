@@ -8,14 +8,8 @@ from campaign_app.extensions import db
 from campaign_app.models.campaigns import Campaign, CampaignStatus
 from campaign_app.services import audience
 from tests import factories
+from tests.campaigns import ready
 from tests.people import Person
-
-
-def ready(person: Person, **values) -> Campaign:
-    place = person.workspace
-    group = factories.group(place, members=[factories.recipient(place)])
-    values = {"sender_id": factories.sender(place).id, **values}
-    return factories.campaign(place, groups=[group], **values)
 
 
 def only_campaign(person: Person) -> Campaign:
