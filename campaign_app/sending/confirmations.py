@@ -102,7 +102,10 @@ def drain(sender_id: int, *, workshop: Workshop, worker: str, link: Callable[[in
 
 
 def _due() -> tuple[Any, ...]:
-    return Signup.mail_at <= clock.now(), Signup.confirmed_at.is_(None)
+    """Not those who asked so long ago that their link works no more: a sender may rest for days."""
+    now = clock.now()
+    is_valid = Signup.asked_at > now - signups.VALID_FOR
+    return Signup.mail_at <= now, Signup.confirmed_at.is_(None), is_valid
 
 
 def _mail(connection: Lease, workshop: Workshop, link: Callable[[int], str]) -> End:

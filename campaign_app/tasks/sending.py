@@ -61,6 +61,7 @@ def mail_signups() -> None:
 @shared_task(name="sending.mail_signups_of")
 def mail_signups_of(sender_id: int) -> None:
     """Mail the confirmations of a sender for a turn; a repeated task finds fewer, or no slot."""
+    logs.bind(sender=sender_id)
     tools, worker = workshop(), worker_name()
     end = confirmations.drain(sender_id, workshop=tools, worker=worker, link=confirmation_url)
     if end != End.NO_SLOT:

@@ -16,7 +16,7 @@ from campaign_app.models.senders import SenderState
 from campaign_app.models.signups import Signup
 from campaign_app.sending import confirmations
 from campaign_app.sending.workshop import Workshop
-from campaign_app.services import suppressions
+from campaign_app.services import signups, suppressions
 from campaign_app.services.signups import Ref
 from tests import factories
 from tests.sending import signing_up
@@ -77,6 +77,15 @@ def test_whoever_was_suppressed_meanwhile_gets_none(live_app: Flask, workshop: W
         assert not go(workshop, signup)
     assert not sink.accepted
     assert signup.mail_at is None
+
+
+def test_a_link_that_is_too_old_to_work_is_not_mailed(live_app: Flask, workshop: Workshop):
+    with SmtpSink() as sink:
+        signup = sign_up(sink.port)
+        signup.asked_at -= signups.VALID_FOR
+        db.session.commit()
+        assert not go(workshop, signup)
+    assert not sink.accepted
 
 
 def test_an_unknown_mailbox_is_given_up_at_once(live_app: Flask, workshop: Workshop):
