@@ -9,7 +9,7 @@ from http import HTTPStatus
 from flask import Blueprint, Response, request
 from flask_limiter import RateLimitExceeded
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import DataError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from campaign_app.extensions import db, limiter
@@ -91,6 +91,7 @@ def install(blueprint: Blueprint) -> None:
     blueprint.register_error_handler(DataError, of_impossible)
     blueprint.register_error_handler(OperationalError, of_absence)
     blueprint.register_error_handler(InterfaceError, of_absence)
+    blueprint.register_error_handler(IntegrityError, of_clash)
     blueprint.register_error_handler(HTTPException, of_http)
     blueprint.register_error_handler(Exception, of_unexpected)
 
@@ -126,6 +127,15 @@ def of_absence(error: OperationalError | InterfaceError) -> Response:
     answer = problem(503, message, retryable=True)
     answer.headers["Retry-After"] = str(RETRY_SECONDS)
     return answer
+
+
+def of_clash(error: IntegrityError) -> Response:
+    """A row that was needed is gone: the request may be repeated. Anything else is a bug."""
+    if not patience.reason(error):
+        return of_unexpected(error)
+    db.session.rollback()
+    log.warning("came too late", path=request.path, reason=str(error.orig))
+    return problem(503, patience.reason(error), retryable=True)
 
 
 def of_http(error: HTTPException) -> Response:

@@ -7,12 +7,13 @@ from typing import TypeVar
 
 from psycopg2.errors import (
     DeadlockDetected,
+    ForeignKeyViolation,
     LockNotAvailable,
     QueryCanceled,
     SerializationFailure,
 )
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from campaign_app.extensions import db
 
@@ -25,6 +26,11 @@ TOO_LONG = (
 IN_THE_WAY = (
     "Others were changing the same at the same moment, so this was stopped, and nothing has"
     " changed. Try again."
+)
+
+GONE = (
+    "Something that this is about was deleted at the same moment, so nothing has changed. Look"
+    " again, and try once more."
 )
 
 _LIMIT = text("SELECT set_config('statement_timeout', :limit, true)")
@@ -50,9 +56,11 @@ def without_end() -> None:
     db.session.execute(_LIMIT, {"limit": "0"})
 
 
-def reason(error: OperationalError) -> str:
-    """Why PostgreSQL stopped a statement, in words for people; empty when it is itself away."""
+def reason(error: DBAPIError) -> str:
+    """Why PostgreSQL stopped a statement, in words for people; empty for any other error."""
     if isinstance(error.orig, QueryCanceled):
         return TOO_LONG
+    if isinstance(error.orig, ForeignKeyViolation):
+        return GONE
     hindered = isinstance(error.orig, DeadlockDetected | LockNotAvailable | SerializationFailure)
     return IN_THE_WAY if hindered else ""

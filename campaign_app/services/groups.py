@@ -128,13 +128,13 @@ def join(workspace: HasId, group: Group, ids: Collection[int]) -> int:
 
 def leave(workspace: HasId, group: Group, ids: Collection[int]) -> int:
     """Take recipients out of the group; gives how many were in it."""
+    mine = (GroupMember.workspace_id == workspace.id, GroupMember.group_id == group.id)
+    meant = select(GroupMember.recipient_id).where(*mine, GroupMember.recipient_id == any_id(ids))
+    # Held in one order for everybody: no deadlock.
+    held = meant.order_by(GroupMember.recipient_id).with_for_update().cte()
     left = db.session.scalars(
         delete(GroupMember)
-        .where(
-            GroupMember.workspace_id == workspace.id,
-            GroupMember.group_id == group.id,
-            GroupMember.recipient_id == any_id(ids),
-        )
+        .where(*mine, GroupMember.recipient_id.in_(select(held.c.recipient_id)))
         .returning(GroupMember.recipient_id)
     )
     recipient_filter.forget_counts(workspace)

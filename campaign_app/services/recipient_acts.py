@@ -18,7 +18,7 @@ from campaign_app.lib.tenancy import HasId
 from campaign_app.models.people import User
 from campaign_app.models.recipient_bulk import Action, RecipientChange
 from campaign_app.models.recipients import Recipient
-from campaign_app.services import consent, recipients, suppressions
+from campaign_app.services import consent, group_joining, recipients, suppressions
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +34,22 @@ class Deed:
 
 
 _JOIN = text(
-    """
-    WITH joined AS (
-        INSERT INTO group_members (workspace_id, group_id, recipient_id)
-        SELECT workspace_id, :group, id FROM recipients
-        WHERE workspace_id = :workspace AND id = ANY(:ids)
-          AND NOT EXISTS (
-              SELECT FROM group_refusals f
-              WHERE f.workspace_id = :workspace AND f.group_id = :group
-                AND f.recipient_id = recipients.id)
-        ORDER BY id ON CONFLICT DO NOTHING RETURNING recipient_id
-    )
+    f"""
+    WITH joined AS ({group_joining.JOINING} RETURNING recipient_id)
     INSERT INTO recipient_changes (bulk_id, recipient_id, workspace_id)
     SELECT :bulk, recipient_id, :workspace FROM joined
-    """
+    """  # noqa: S608 - our own statement
 )
 _LEAVE = text(
     """
     WITH gone AS (
-        DELETE FROM group_members
-        WHERE workspace_id = :workspace AND group_id = :group AND recipient_id = ANY(:ids)
-        RETURNING recipient_id, created_at
+        DELETE FROM group_members m USING (
+            SELECT recipient_id FROM group_members
+            WHERE workspace_id = :workspace AND group_id = :group AND recipient_id = ANY(:ids)
+            ORDER BY recipient_id FOR UPDATE) AS held
+        WHERE m.workspace_id = :workspace AND m.group_id = :group
+          AND m.recipient_id = held.recipient_id
+        RETURNING m.recipient_id, m.created_at
     )
     INSERT INTO recipient_changes (bulk_id, recipient_id, workspace_id, former)
     SELECT :bulk, recipient_id, :workspace, jsonb_build_object('joined', created_at) FROM gone

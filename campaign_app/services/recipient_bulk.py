@@ -32,7 +32,6 @@ from campaign_app.services import (
     bulk_words,
     group_heirs,
     group_joining,
-    groups,
     recipient_acts,
     recipient_filter,
     recipient_undo,
@@ -251,8 +250,8 @@ def _step_on(workspace: Workspace, bulk: BulkAction) -> bool:
             bulk.order = {**bulk.order, "heritage": heritage}
         _record(workspace, bulk, bulk_words.outcome(workspace, bulk))
         return False
-    if order.group_id and not groups.chosen(workspace, [order.group_id]):
-        raise Conflict("The group was deleted meanwhile.")
+    if order.group_id:
+        group_joining.insist(workspace, order.group_id)
     ids = targets.recipient_ids
     if order.action == Action.JOIN and order.group_id:
         bulk.refused += group_joining.refused(workspace, order.group_id, ids)

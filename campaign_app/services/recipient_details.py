@@ -16,7 +16,7 @@ from campaign_app.lib.errors import InvalidEntries, NotFound
 from campaign_app.lib.tenancy import HasId
 from campaign_app.models.people import User
 from campaign_app.models.recipients import Recipient
-from campaign_app.services import attributes, groups, recipients, tags
+from campaign_app.services import attributes, group_joining, groups, recipients, tags
 
 Attributes = Mapping[str, str | None]
 
@@ -76,6 +76,7 @@ def _hold(recipient: Recipient) -> None:
 
 
 def _own_groups(workspace: HasId, ids: Collection[int]) -> None:
+    group_joining.hold(workspace, ids)
     own = {group.id for group in groups.chosen(workspace, ids)} if ids else set()
     strange = {place: unknown(one) for place, one in enumerate(ids) if one not in own}
     if strange:

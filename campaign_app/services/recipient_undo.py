@@ -40,12 +40,14 @@ _UNJOIN = text(
 _REJOIN = text(
     """
     INSERT INTO group_members (workspace_id, group_id, recipient_id, created_at)
-    SELECT r.workspace_id, g.id, r.id, (c.former ->> 'joined')::timestamptz
-    FROM recipient_changes c
-    JOIN recipients r ON r.workspace_id = :workspace AND r.id = c.recipient_id
-    JOIN groups g ON g.workspace_id = :workspace AND g.id = :group
-    WHERE c.workspace_id = :workspace AND c.bulk_id = :bulk AND c.recipient_id = ANY(:ids)
-    ORDER BY r.id
+    SELECT workspace_id, group_id, id, joined FROM (
+        SELECT r.workspace_id, g.id AS group_id, r.id,
+               (c.former ->> 'joined')::timestamptz AS joined
+        FROM recipient_changes c
+        JOIN recipients r ON r.workspace_id = :workspace AND r.id = c.recipient_id
+        JOIN groups g ON g.workspace_id = :workspace AND g.id = :group
+        WHERE c.workspace_id = :workspace AND c.bulk_id = :bulk AND c.recipient_id = ANY(:ids)
+        ORDER BY r.id FOR KEY SHARE OF r, g) AS held
     ON CONFLICT DO NOTHING
     """
 )

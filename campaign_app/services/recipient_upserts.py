@@ -74,7 +74,8 @@ def upsert(workspace: HasId, entries: Sequence[Entry], *, user: User) -> list[Re
 def _checked(workspace: HasId, entries: Sequence[Entry]) -> Iterator[Entry | Result]:
     """Each entry in the form that is stored, or what is wrong with it."""
     wanted = {one for entry in entries for one in entry.details.group_ids or ()}
-    own = {group.id for group in groups.chosen(workspace, wanted)} if wanted else set()
+    held = group_joining.hold(workspace, wanted) if wanted else set()
+    own = {group.id for group in groups.chosen(workspace, held)} if held else set()
     first: dict[str, int] = {}
     for place, entry in enumerate(entries):
         try:
@@ -133,7 +134,7 @@ def _held(workspace: HasId, good: Mapping[str, Details]) -> dict[str, Recipient]
     rows = db.session.scalars(
         owned_by(workspace, Recipient)
         .where(Recipient.email == any_text(good))
-        .order_by(Recipient.email)  # in one order for everybody: no deadlock
+        .order_by(Recipient.id)  # in one order for everybody: no deadlock
         .with_for_update()
         .execution_options(populate_existing=True)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, jsonify, render_template, request
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
@@ -24,6 +24,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(CSRFError, answer_csrf)
     app.register_error_handler(DataError, answer_impossible)
     app.register_error_handler(OperationalError, answer_stopped)
+    app.register_error_handler(IntegrityError, answer_stopped)
     app.register_error_handler(HTTPException, answer_http)
     app.register_error_handler(Exception, answer_unexpected)
 
@@ -47,8 +48,8 @@ def answer_impossible(error: DataError) -> tuple[Response | str, int]:
     return _answer(404, NotFound().message)
 
 
-def answer_stopped(error: OperationalError) -> tuple[Response | str, int]:
-    """A statement that took too long, or that others were in the way of."""
+def answer_stopped(error: OperationalError | IntegrityError) -> tuple[Response | str, int]:
+    """A statement that took too long, that others were in the way of, or that came too late."""
     message = patience.reason(error)
     if not message:
         return answer_unexpected(error)

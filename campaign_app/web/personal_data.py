@@ -12,7 +12,7 @@ from flask import Blueprint, flash, g, redirect, render_template, request, send_
 from werkzeug.wrappers import Response
 
 from campaign_app.extensions import db
-from campaign_app.lib import address, spreadsheets
+from campaign_app.lib import address, patience, spreadsheets
 from campaign_app.lib.errors import Conflict, Invalid
 from campaign_app.lib.spreadsheets import Format
 from campaign_app.services import erasures, personal_data
@@ -38,6 +38,7 @@ def show() -> str | tuple[str, int]:
 @bp.get("/export.zip")
 def export() -> Response:
     """All of it: one JSON file, and a CSV file for each kind."""
+    patience.without_end()
     sheets = personal_data.gather(g.workspace, request.args.get("email", ""))
     packed = io.BytesIO()
     with ZipFile(packed, "w", ZIP_DEFLATED) as archive:

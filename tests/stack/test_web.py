@@ -18,7 +18,7 @@ WSGI = Path(__file__).parents[2] / "wsgi.py"
 
 
 def seconds(app: Flask) -> list[int]:
-    """How long a session of the application may stop in mid-transaction, and how long it may ask."""
+    """How long a session of the application may idle in a transaction, and ask, in seconds."""
     names = ("idle_in_transaction_session_timeout", "statement_timeout")
     asked = text("SELECT setting::int / 1000 FROM pg_settings WHERE name = :name")
     with app.app_context():
