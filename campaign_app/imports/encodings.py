@@ -206,19 +206,18 @@ def _score(text: str, encoding: str) -> float:
         if not misplaced(before, char, after):
             good += 1 if letter in common else 0.9 if letter in rare else 0
     share = good / total if total else 0
-    # Hebrew read as Cyrillic is all of one case; names that are really Cyrillic have capitals.
-    if encoding in _CASED_OTHERS:
-        share *= _well_cased(text)
-        return share * 0.9 if not _mixes_case(text) else share
-    return share
+    return share * _casing(text) if encoding in _CASED_OTHERS else share
 
 
-def _well_cased(text: str) -> float:
-    """The share of words that are small, capitalised, or capitals: Chinese read as Cyrillic has
-    capitals anywhere.
+def _casing(text: str) -> float:
+    """The share of words that are small, capitalised, or capitals.
+
+    Chinese read as Cyrillic has capitals anywhere, Hebrew is all of one case; names that are really
+    Cyrillic have capitals at their beginnings.
     """
-    words = [word for word in _LETTERS.findall(text) if not word.isascii()]
-    return sum(w.islower() or w.isupper() or w.istitle() for w in words) / max(len(words), 1)
+    words: list[str] = [word for word in _LETTERS.findall(text) if not word.isascii()]
+    fitting = sum(word.islower() or word.isupper() or word.istitle() for word in words)
+    return (1.0 if _mixes_case(text) else 0.9) * fitting / max(len(words), 1)
 
 
 def _mixes_case(text: str) -> bool:

@@ -116,6 +116,13 @@ def complete(
         if made := _made_meanwhile(workspace, upload):
             return made
         raise
+    return _make(workspace, upload, dialect, columns, user)
+
+
+def _make(
+    workspace: HasId, upload: Upload, dialect: Dialect, columns: Sequence[Column], user: User
+) -> Import:
+    """The import of a file that has been looked into, unless another has made it just now."""
     held = rows.hold(workspace, upload)
     if held.import_id is None:
         rows.open_until(held)  # nobody has aborted it meanwhile

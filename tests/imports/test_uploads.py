@@ -107,3 +107,4 @@ def test_an_upload_that_is_completed_by_many_at_once_is_one_import(
 
     with ThreadPoolExecutor(4) as pool:
         assert len(set(pool.map(complete, range(4)))) == 1
+    stores.discard(upload.storage_key)
