@@ -37,7 +37,8 @@ _JOIN = text(
     f"""
     WITH joined AS ({group_joining.JOINING} RETURNING recipient_id)
     INSERT INTO recipient_changes (bulk_id, recipient_id, workspace_id)
-    SELECT :bulk, recipient_id, :workspace FROM joined
+    SELECT b.id, joined.recipient_id, b.workspace_id FROM joined
+    JOIN bulk_actions b ON b.workspace_id = :workspace AND b.id = :bulk
     """  # noqa: S608 - our own statement
 )
 _LEAVE = text(
