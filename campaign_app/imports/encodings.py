@@ -113,7 +113,7 @@ def _utf8_or_code_page(path: Path) -> str:
         except UnicodeDecodeError:
             file.seek(max(file.tell() - 2 * _BLOCK, 0))
             around = file.read(3 * _BLOCK)
-            return "utf-8" if _is_damaged_utf8(around) else code_page_of(block)
+            return "utf-8" if _is_damaged_utf8(around) else code_page_of(block or around)
     return "utf-8"
 
 

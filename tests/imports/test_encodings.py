@@ -75,3 +75,9 @@ def test_the_first_accent_may_stand_in_the_last_row(tmp_path):
         encoding_of(files.written(tmp_path, plain + "z@x.com;Jörg\n".encode("cp1252"))) == "cp1252"
     )
     assert encoding_of(files.written(tmp_path, plain + "z@x.com;Jörg\n".encode())) == "utf-8"
+
+
+def test_the_only_accents_may_end_the_file(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_bytes("email,company\nana@example.com,Zespół".encode("cp1250"))
+    assert encoding_of(path) == "cp1250"
