@@ -12,7 +12,6 @@ from flask import Flask
 from campaign_app.extensions import db
 from campaign_app.lib import clock
 from campaign_app.lib.errors import Conflict
-from campaign_app.models.audit import AuditEntry
 from campaign_app.models.campaigns import Campaign, CampaignStatus
 from campaign_app.models.imports import Import, ImportState
 from campaign_app.models.people import User, Workspace
@@ -20,20 +19,8 @@ from campaign_app.models.senders import SenderState
 from campaign_app.services import audience, campaigns, group_filling, readiness
 from campaign_app.services.consent import Why
 from tests import factories
+from tests.campaigns import ready, said
 from tests.people import Person
-
-
-def ready(person: Person, **values) -> Campaign:
-    """A campaign that nothing blocks."""
-    place = person.workspace
-    group = factories.group(place, members=[factories.recipient(place)])
-    values = {"sender_id": factories.sender(place).id, **values}
-    return factories.campaign(place, groups=[group], **values)
-
-
-def said(person: Person) -> list[str]:
-    entries = db.session.query(AuditEntry).filter_by(workspace_id=person.workspace.id)
-    return [entry.summary for entry in entries.order_by(AuditEntry.id)]
 
 
 def test_starting_makes_it_sending_and_writes_it_down(alice: Person):
@@ -52,6 +39,11 @@ def test_a_start_lists_everything_that_blocks(alice: Person):
     for reason in ("cannot be read", "subject is empty", "No sender", "No recipients"):
         assert reason in refusal.value.message
     assert campaign.status == CampaignStatus.DRAFT
+
+
+def test_an_empty_email_is_named_beside_an_empty_subject(alice: Person):
+    with pytest.raises(Conflict, match=r"subject is empty.*e-mail is empty"):
+        campaigns.launch(alice.workspace, ready(alice, subject="", html=""), user=alice.user)
 
 
 def test_an_empty_email_blocks(alice: Person):
