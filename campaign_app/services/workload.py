@@ -64,7 +64,7 @@ _RETRIES = text(
 _ACCOUNTS = text(
     """
     SELECT s.id, (SELECT count(*) FROM sender_slots t
-                  WHERE t.sender_id = s.id AND t.lease_until > now()),
+                  WHERE t.sender_id = s.id AND t.slot >= 0 AND t.lease_until > now()),
            used.minute, used.hour, used.day
     FROM senders s CROSS JOIN LATERAL (
         SELECT COALESCE(sum(u.handed_over)
