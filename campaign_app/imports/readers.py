@@ -131,17 +131,22 @@ class Rows:
     def _refuse_swallowed(self, rows: Sequence[Row]) -> None:
         """Refuse a cell that holds other rows: its quotation mark is closed by theirs."""
         for place, row in enumerate(rows, start=1):
-            for cell in row:
-                lines = cell.splitlines()
-                if any(self._is_row(line, len(row)) for line in lines[1:]):
+            for lines in (cell.splitlines() for cell in row if "\n" in cell or "\r" in cell):
+                if any(self._is_row(line, row) for line in lines[1:]):
                     told = limits.SWALLOWED.replace("{lines}", f"{len(lines):,}")
                     self._refuse(told, self._read + place)
 
-    def _is_row(self, line: str, width: int) -> bool:
-        """Whether a line within a cell is a row of its own, or the begin of one, up to a quote."""
+    def _is_row(self, line: str, row: Row) -> bool:
+        """Whether a line within a cell of `row` is a row of its own, or the begin of one, up to a
+        quote. Its address stands where that of `row` does; in a letter that is quoted, anywhere.
+        """
         cells = line.split(self._delimiter)
-        is_cut = '"' in line and 1 < len(cells) <= width
-        return (is_cut or len(cells) == width > 1) and has_address(cells)
+        is_cut = '"' in line and 1 < len(cells) <= len(row)
+        if not is_cut and not len(cells) == len(row) > 1:
+            return False
+        if has_address(row):
+            cells = list(itertools.compress(cells, (has_address([cell]) for cell in row)))
+        return has_address(cells)
 
     def _refuse(self, message: str, row: int) -> NoReturn:
         raise Invalid(message.format(row=f"{row:,}"), field="file") from None

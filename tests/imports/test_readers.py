@@ -47,7 +47,15 @@ def test_a_quotation_mark_that_hides_people_is_refused_with_its_row(tmp_path, ro
 
 
 @pytest.mark.parametrize(
-    "cell", ['"Bo\nLee, or c@x.com, says ""hi"""', '"c@x.com\nd@x.com"', '5" pipe', '"Bo" Lee']
+    "cell",
+    [
+        '"Bo\nLee, or c@x.com, says ""hi"""',
+        '"c@x.com\nd@x.com"',
+        '5" pipe',
+        '"Bo" Lee',
+        '"See you\nBo, bo@x.com"',
+        '"He wrote:\nTo: ""Lee, Bo"" <bo@x.com>, ""Cy"" <cy@x.com>\nCc: ""Dee"", dee@x.com"',
+    ],
 )
 def test_quotation_marks_that_hide_nobody_are_let_be(tmp_path, cell):
     path = files.written(tmp_path, f"email,name\na@x.com,Ana\nb@x.com,{cell}\ne@x.com,E\n")
