@@ -130,13 +130,14 @@ function sparkline(config) {
   const one = { label: "", values, color: config.color };
   const low = Math.min(...values);
   const high = Math.max(...values);
+  const span = high - low; // a flat line lies at the foot
   return {
     type: "line",
     data: { labels: values.map(() => ""), datasets: [{ ...curve(one, true), borderWidth: 1.5, pointHoverRadius: 0 }] },
     options: options({
       layout: { padding: { top: 4 } },
       plugins: { legend: { display: false }, tooltip: { enabled: false } },
-      scales: { x: { display: false }, y: { display: false, min: low - (high - low || 1) * 0.25, max: high + (high - low || 1) * 0.1 } },
+      scales: { x: { display: false }, y: { display: false, min: low - (span * 0.25 || 0.1), max: high + (span * 0.1 || 1) } },
     }),
   };
 }
