@@ -28,13 +28,16 @@ def lines(file: Source) -> int:
     return len(file.text.splitlines())
 
 
-def indented_imports(file: Source) -> Iterator[ast.Import | ast.ImportFrom]:
-    """Inside functions and classes; under an `if`, as for TYPE_CHECKING, they stand at the top."""
-    for block in file.tree.body:
-        if isinstance(block, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            for node in ast.walk(block):
-                if isinstance(node, ast.Import | ast.ImportFrom):
-                    yield node
+def indented_imports(file: Source) -> set[ast.Import | ast.ImportFrom]:
+    """Inside functions and classes, wherever those stand."""
+    blocks = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    return {
+        node
+        for block in ast.walk(file.tree)
+        if isinstance(block, blocks)
+        for node in ast.walk(block)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    }
 
 
 def length(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
