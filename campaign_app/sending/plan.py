@@ -7,7 +7,7 @@ messages. A crash leaves nothing behind, and the next tick plans again.
 from __future__ import annotations
 
 from psycopg2.errors import SerializationFailure
-from sqlalchemy import column, func, insert, select, table, text
+from sqlalchemy import column, insert, select, table, text
 from sqlalchemy.exc import OperationalError
 
 from campaign_app.extensions import db
@@ -131,9 +131,10 @@ def _freeze_audience(workspace: Ref, campaign: Campaign) -> int:
     db.session.execute(_AUDIENCE)
     frozen = table("audience", column("recipient_id"), column("address"))
     members = audience.members(workspace, campaign)
-    db.session.execute(insert(frozen).from_select(["recipient_id", "address"], members))
+    copy = insert(frozen).from_select(["recipient_id", "address"], members)
+    total = db.session.connection().execute(copy).rowcount
     db.session.execute(text("ANALYZE audience"))
-    return db.session.scalar(select(func.count()).select_from(frozen)) or 0
+    return total
 
 
 def _number_links(campaign: Campaign) -> None:
