@@ -73,6 +73,7 @@ def refusal(campaign: Campaign, verb: str) -> Conflict:
 def _read_again(campaign: Campaign, *, hold: bool = False) -> None:
     """Bring the row up to date. Raises NotFound when somebody has deleted it meanwhile."""
     try:
-        db.session.refresh(campaign, with_for_update=hold)
+        # NO KEY: who only refers to the campaign, as a merge of its groups does, need not wait.
+        db.session.refresh(campaign, with_for_update={"key_share": True} if hold else None)
     except InvalidRequestError:
         raise NotFound from None
