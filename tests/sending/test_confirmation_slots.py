@@ -57,7 +57,7 @@ def account(port: int, **values: object) -> Sender:
 def test_a_hanging_server_holds_two_threads_and_a_neighbour_goes_on(
     fleet: Fleet, tmp_path: Path, phase: str
 ):
-    with SmtpSink([Fault(phase, hang=5)]) as hanging, SmtpSink() as well:
+    with SmtpSink([Fault(phase, hang=12)]) as hanging, SmtpSink() as well:
         sender = account(hanging.port)
         signing_up.sign_up(sender, *CROWD)
         for _ in CROWD:
