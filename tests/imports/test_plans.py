@@ -6,6 +6,7 @@ from sqlalchemy import text
 
 from campaign_app.extensions import db
 from campaign_app.imports import merge, statements
+from campaign_app.imports.job import orders_of
 from tests.imports.imported import an_import, stored, work
 
 PEOPLE = 2 * merge.FEW
@@ -36,3 +37,17 @@ def test_an_import_into_what_the_statistics_call_empty_looks_addresses_up_by_the
     assert uses_the_index(workspace)
     assert (row.new, row.updated) == (0, PEOPLE)
     assert {person.attributes["town"] for person in stored(workspace)} == {"Rome"}
+
+
+def test_a_batch_changes_people_by_their_index_and_reads_no_whole_table(workspace, tmp_path):
+    row = an_import(workspace, tmp_path, file_of(PEOPLE, town="Oslo"))
+    work(row, tmp_path)
+    orders = orders_of(row)
+    with db.engine.connect() as connection:
+        merger = merge.Merger(connection, orders)
+        merger.open()
+        merge.take_turn(connection, workspace.id)
+        values = {"made": "{}", "number": 2, "since": row.created_at} | orders.as_values()
+        plan = connection.scalars(text("EXPLAIN " + statements.WRITE), values).all()
+        connection.rollback()
+    assert not any("Seq Scan on recipients" in line for line in plan), plan
