@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from campaign_app.extensions import db
 from campaign_app.sending import sharing, slots, stopping
-from campaign_app.sending.leases import Lease, boot_clock, deadline
+from campaign_app.sending.leases import Lease, boot_clock
 
 OF_A_WORKSPACE = 4
 """Rights that all senders of a workspace may use at once: fifty accounts at a server that hangs
@@ -71,10 +71,7 @@ def win(sender_id: int, *, worker: str, seconds: int) -> Lease | None:
     db.session.execute(_MAKE, {"sender": sender_id})
     won = db.session.execute(_WIN, values).one_or_none()
     db.session.commit()
-    if won is None:
-        return None
-    ends = deadline(asked_at, seconds)
-    return Lease(sender_id, won.slot, won.fence, ends, seconds=seconds)
+    return slots.lease_of(won, sender_id, asked_at=asked_at, seconds=seconds)
 
 
 def connection(right: Lease, *, worker: str) -> Lease | None:

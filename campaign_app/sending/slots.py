@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import Row, select, text
 
 from campaign_app.extensions import db
 from campaign_app.models.senders import Sender
@@ -74,6 +75,13 @@ def win(
         db.session.execute(_MAKE, {"sender": sender_id})
         won = db.session.execute(_WIN, values).one_or_none()
     db.session.commit()
+    return lease_of(won, sender_id, asked_at=asked_at, seconds=seconds)
+
+
+def lease_of(
+    won: Row[Any] | None, sender_id: int, *, asked_at: float, seconds: int
+) -> Lease | None:
+    """The lease on a slot that was won, by the clock before it was asked for; None without one."""
     if won is None:
         return None
     ends = deadline(asked_at, seconds)
