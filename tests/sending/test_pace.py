@@ -183,7 +183,7 @@ def test_no_more_connections_are_open_than_allowed(live_app: Flask, tmp_path: Pa
 def test_what_one_connection_is_told_holds_for_those_that_wait(live_app: Flask, tmp_path: Path):
     slower = Fault("mail", reply="451 4.7.0 Too many messages, slow down")
     with SmtpSink([slower]) as sink:
-        engine = ready(start(sink, tmp_path, people=200, max_connections=4, per_minute=60))
+        engine = ready(start(sink, tmp_path, people=200, max_connections=4, per_minute=6))
         with drains(live_app, engine, number=4):
             pass
     assert engine.sender_state() == "cooling"
