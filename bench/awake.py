@@ -2,22 +2,32 @@
 
 A contestant waits for the network many thousand times a second, and a core without work goes to
 sleep each time. On a virtual machine waking it costs tens of microseconds to milliseconds, which
-the host decides: the figures would tell how busy the machine's neighbours are. So each core gets a
-spinner of the idle class (SCHED_IDLE), which runs when nobody else wants to and gives way at once.
-All contestants run beside the same spinners. What they use is in nobody's figures.
+the host decides: the figures would tell how busy the machine's neighbours are. So the kernel is
+asked to poll instead of sleeping, by its quality-of-service file for latencies (PM QoS, see the
+kernel's documentation of power management), which takes root.
+
+Whoever may not write there gets a spinner of the idle class (SCHED_IDLE) on each core, which runs
+when nobody else wants to. That costs everybody figures: a core that spins counts as one with work,
+and is not given what waits for the other. Which of the two it was is printed.
+
+All contestants of a run are kept awake alike, and what it uses is in nobody's figures.
 """
 
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import repeat
+from pathlib import Path
 
 from bench.stack import ROOT
 
+LATENCIES = Path("/dev/cpu_dma_latency")
+"""Whoever holds it open with a number of µs written to it waits no longer for a core to wake."""
 TURNS = 5_000_000
 """Between two looks at whether the benchmark still lives: a fraction of a second."""
 
@@ -25,8 +35,22 @@ TURNS = 5_000_000
 @contextmanager
 def awake() -> Iterator[None]:
     """Keep every core of this process awake until the block ends. Does nothing but on Linux."""
-    cores = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
+    if sys.platform != "linux":
+        yield
+    elif os.access(LATENCIES, os.W_OK):
+        with LATENCIES.open("wb", buffering=0) as wish:
+            wish.write(struct.pack("i", 0))
+            yield
+    else:
+        with _spinning():
+            yield
+
+
+@contextmanager
+def _spinning() -> Iterator[None]:
+    print(f"{LATENCIES} is not ours to write: cores spin, which lowers every rate.")
     command = [sys.executable, "-m", "bench.awake", str(os.getpid())]
+    cores = sorted(os.sched_getaffinity(0))
     spinners = [subprocess.Popen([*command, str(core)], cwd=ROOT) for core in cores]
     try:
         yield
