@@ -165,8 +165,8 @@ class Journalling(Protocol):
     def begin(self, message_id: int) -> None:
         """The body of this message leaves now."""
 
-    def done(self, message_id: int, code: int, *, hold: bool = False) -> None:
-        """The server answered this message's dot. `hold`: a `begin` follows at once."""
+    def done(self, message_id: int, code: int, *, words: str = "", hold: bool = False) -> None:
+        """The server answered this message's dot; `words` say why not. `hold`: see the journal."""
 
     def flush(self) -> None:
         """Write what was held."""

@@ -1,10 +1,11 @@
 """A connection's journal: what was begun and what was answered, so that a kill -9 loses nothing.
 
 A file per connection, one line per fact: `A <id>` just before a message's body leaves,
-`D <id> <code>` after the reply to its dot. The file is mapped into memory and never fsynced: it has
-to survive the process, not the host. A line is a copy into the kernel's page cache, which a system
-call and the interpreter's lock would make ten times as dear. Its room is allocated beforehand, or a
-full disk would end the process at such a copy.
+`D <id> <code>` after the reply to its dot, and `W <id> <words>` with it where it was a refusal: by
+its code alone, a full quota of the sender's would be taken for a dead mailbox. The file is mapped
+into memory and never fsynced: it has to survive the process, not the host. A line is a copy into
+the kernel's page cache, which a system call and the interpreter's lock would make ten times as
+dear. Its room is allocated beforehand, or a full disk would end the process at such a copy.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import mmap
 import os
 from pathlib import Path
 from types import TracebackType
+
+from campaign_app.sending.handover import Reply
 
 ROOM = 16_384
 """Bytes to begin with, enough for a window; a multiple of the page size."""
@@ -52,9 +55,14 @@ class Journal:
         self._end -= length
         self._map[self._end : self._end + length] = bytes(length)
 
-    def done(self, message_id: int, code: int, *, hold: bool = False) -> None:
-        """Note the reply to this message's dot; with `hold`, together with what follows at once."""
+    def done(self, message_id: int, code: int, *, words: str = "", hold: bool = False) -> None:
+        """Note the reply to this message's dot; with `hold`, together with what follows at once.
+
+        `words` are a `Reply`'s text: bounded, and of one line.
+        """
         self._held += b"D %d %d\n" % (message_id, code)
+        if words:
+            self._held += b"W %d %b\n" % (message_id, words.encode("utf-8", "replace"))
         if not hold:
             self.flush()
 
@@ -118,15 +126,15 @@ class NoJournal:
     def begin(self, message_id: int) -> None:
         """Nothing to note."""
 
-    def done(self, message_id: int, code: int, *, hold: bool = False) -> None:
+    def done(self, message_id: int, code: int, *, words: str = "", hold: bool = False) -> None:
         """Nothing to note."""
 
     def flush(self) -> None:
         """Nothing is held."""
 
 
-def read(path: Path) -> dict[int, int | None]:
-    """What the journal at `path` knows: message id → code of its reply, None while unanswered.
+def read(path: Path) -> dict[int, Reply | None]:
+    """What the journal at `path` knows: message id → the reply to it, None while unanswered.
 
     A missing file is an empty journal. A last line without its line end was being written when the
     process died: its message had not left yet, or its reply is not known for certain.
@@ -135,14 +143,21 @@ def read(path: Path) -> dict[int, int | None]:
         content = _written(path.read_bytes())
     except FileNotFoundError:
         return {}
-    known: dict[int, int | None] = {}
+    known: dict[int, Reply | None] = {}
     for line in content.split(b"\n")[:-1]:
-        match line.split():
+        match line.split(b" ", 2):
             case [b"A", message_id] if message_id.isdigit():
                 known[int(message_id)] = None
             case [b"D", message_id, code] if message_id.isdigit() and code.isdigit():
-                known[int(message_id)] = int(code)
+                known[int(message_id)] = Reply(int(code), "")
+            case [b"W", message_id, words] if message_id.isdigit():
+                _add_words(known, int(message_id), words)
     return known
+
+
+def _add_words(known: dict[int, Reply | None], message_id: int, words: bytes) -> None:
+    if reply := known.get(message_id):
+        known[message_id] = Reply(reply.code, words.decode("utf-8", "replace"))
 
 
 def _written(content: bytes) -> bytes:

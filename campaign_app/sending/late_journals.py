@@ -125,8 +125,8 @@ def _tells(window: Row[Any], facts: Facts, unclear: list[int]) -> list[int]:
 
 
 def _is_accepted(facts: Facts, message_id: int) -> bool:
-    code = facts.get(message_id)
-    return code is not None and code < 300
+    reply = facts.get(message_id)
+    return reply is not None and reply.code < 300
 
 
 def _write_down(window: Row[Any], facts: Facts, known: list[int], settled: Settled) -> None:
@@ -140,7 +140,7 @@ def _write_down(window: Row[Any], facts: Facts, known: list[int], settled: Settl
     judged = recover.judge_by(facts, turns, whole=True)
     batches = sorted({turn.batch_id for turn in turns.values()})
     held = {row.id: row.fence for row in db.session.execute(_HOLD, {"ids": batches})}
-    recover.finish(held, judged)
+    recover.finish(Ref(window.workspace_id), held, judged, turns)
     if judged.sent:
         db.session.execute(_SENT_THEN, {"ids": judged.sent, "moment": window.created_at})
     refused = sum(one.status != MessageStatus.PENDING for one in judged.others)

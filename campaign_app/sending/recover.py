@@ -23,8 +23,9 @@ from campaign_app.sending import journal, journal_names
 from campaign_app.sending.claims import Turn
 from campaign_app.sending.handover import Fate, Outcome, Phase, Reply
 from campaign_app.sending.results import FenceError, Result, record
+from campaign_app.sending.troubles import Ref
 from campaign_app.sending.verdicts import Judgement, judge
-from campaign_app.services import housekeeping, unconfirmed
+from campaign_app.services import consent, housekeeping, unconfirmed
 
 MOST = 200
 """Batches taken back in one round."""
@@ -35,7 +36,7 @@ KEPT_SECONDS = 86_400
 SOUGHT_DAYS = housekeeping.LOST_KEPT.days
 """How long a journal is kept while it can settle something."""
 
-Facts = dict[int, int | None]
+Facts = dict[int, Reply | None]
 
 log = logs.get(__name__)
 
@@ -153,12 +154,19 @@ def turns_of(rows: Iterable[Row[Any]]) -> dict[int, Turn]:
     }
 
 
-def finish(held: Mapping[int, int], judged: Judgement) -> None:
-    """Write what was judged into batches that are ours; what is left of them may be sent."""
+def finish(
+    workspace: Ref, held: Mapping[int, int], judged: Judgement, turns: Mapping[int, Turn]
+) -> None:
+    """Write what was judged into batches that are ours; what is left of them may be sent.
+
+    Whom a reply concerns beyond its message, the sender or the campaign, the next message will ask.
+    """
     finished = record(held, sent=judged.sent, others=judged.others)
     metrics.mails(judged.ends)
     for batch_id in held.keys() - set(finished):
         db.session.execute(_FREE, {"batch": batch_id, "fence": held[batch_id]})
+    for message_id, words in judged.bounced.items():
+        consent.bounce(workspace, turns[message_id].address, reason=words)
 
 
 def _settle(journals: Path, batch: Row[Any], found: Recovered) -> None:
@@ -184,7 +192,7 @@ def _judge(journals: Path, batch: Row[Any]) -> tuple[Judgement, int]:
     facts = _read(journals, batch.journal)
     whole = facts is not None and journal_names.is_whole(batch.journal)
     judged = judge_by(facts or {}, turns, whole=whole)
-    finish({batch.id: batch.fence}, judged)
+    finish(Ref(batch.workspace_id), {batch.id: batch.fence}, judged, turns)
     unclear = [r.message_id for r in judged.others if r.status == MessageStatus.UNCONFIRMED]
     if unclear and batch.journal:
         _note_loss(batch, unclear)
@@ -226,11 +234,11 @@ def _open_window(batch_id: int, through: int | None) -> dict[int, Turn]:
 def _outcome(message_id: int, facts: Facts) -> Outcome:
     if message_id not in facts:
         return Outcome(message_id, Fate.NOT_SENT)
-    code = facts[message_id]
-    if code is None:
+    reply = facts[message_id]
+    if reply is None:
         return Outcome(message_id, Fate.UNCONFIRMED, Phase.DOT)
-    reply = Reply(code, "")
-    return Outcome(message_id, Fate.ACCEPTED if code < 300 else Fate.REFUSED, Phase.DOT, reply)
+    fate = Fate.ACCEPTED if reply.code < 300 else Fate.REFUSED
+    return Outcome(message_id, fate, Phase.DOT, reply)
 
 
 def _ended(result: Result) -> Result:

@@ -197,11 +197,13 @@ class WindowRun:
             self.journal.done(message.message_id, int(taken[1]), hold=True)
             return
         raw = self._answer(Phase.DOT, b"245")
+        reply = Reply.parse(raw)
         fate = Fate.ACCEPTED if raw[:1] == b"2" else Fate.REFUSED
-        self._settle(message, fate, Phase.DOT, Reply.parse(raw))
+        self._settle(message, fate, Phase.DOT, reply)
         # With the next answers here already, its body leaves at once and both lines with it.
         hold = bool(following) and self.wire.has_unread
-        self.journal.done(message.message_id, int(raw[:3]), hold=hold)
+        why = reply.text if fate is Fate.REFUSED else ""
+        self.journal.done(message.message_id, reply.code, words=why, hold=hold)
 
     def _send_body(self, message: Outgoing, tail: bytes) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from campaign_app.sending.journal import Journal, NoJournal
+from campaign_app.sending.journal import Journal, NoJournal, read
 from campaign_app.sending.transport import Account, Connection, Outgoing, Timeouts, WindowResult
 from tests.smtp_sink import SmtpSink
 
@@ -60,6 +60,11 @@ def hand_over(
         return connection.send_window(window, journal=book)
     finally:
         connection.close()
+
+
+def codes(journal: Path) -> dict[int, int | None]:
+    """What a journal knows, without the servers' words."""
+    return {number: reply and reply.code for number, reply in read(journal).items()}
 
 
 def fates(result: WindowResult) -> str:

@@ -11,11 +11,12 @@ from sqlalchemy import text
 from campaign_app.extensions import db
 from campaign_app.sending import journal_names, recover, slots
 from campaign_app.sending.claims import Claim, claim, open_window
-from campaign_app.sending.journal import Journal, read
+from campaign_app.sending.journal import Journal
 from campaign_app.sending.leases import GuardedJournal, Lease, LeaseLostError, boot_clock
 from campaign_app.sending.results import FenceError, record
 from campaign_app.services import unconfirmed
 from tests.sending.engine import Engine, start
+from tests.sending.hand_over import codes
 from tests.smtp_sink import SmtpSink
 
 NAME = journal_names.of(1, 0, 1)
@@ -52,6 +53,23 @@ def test_the_journal_decides_message_by_message(engine: Engine):
     assert engine.statuses() == {"sent": 1, "deferred": 1, "unconfirmed": 1, "pending": 3}
     engine.run()
     assert engine.statuses() == {"sent": 4, "deferred": 1, "unconfirmed": 1}
+
+
+def test_a_refusal_is_judged_and_told_in_the_servers_words(engine: Engine):
+    _, (gone, limited, *_) = die_in_mid_window(engine)
+    with Journal(engine.workshop.journals / NAME) as journal:
+        for message_id, code, words in (
+            (gone, 550, "5.1.1 No such user"),
+            (limited, 550, "5.4.5 Daily sending limit exceeded"),
+        ):
+            journal.begin(message_id)
+            journal.done(message_id, code, words=words)
+    recover.take_back(engine.workshop.journals)
+    assert engine.statuses() == {"failed": 1, "pending": 5}
+    told = db.session.execute(text("SELECT message_id, code, enhanced, reply FROM delivery_events"))
+    assert told.all() == [(gone, 550, "5.1.1", "5.1.1 No such user")]
+    suppressed = text("SELECT s.email = m.address FROM suppressions s, messages m WHERE m.id = :id")
+    assert db.session.scalars(suppressed, {"id": gone}).all() == [True]
 
 
 def test_what_had_left_says_that_its_process_ended(engine: Engine):
@@ -107,7 +125,7 @@ def test_a_body_that_the_lease_holds_back_is_not_in_doubt(tmp_path: Path):
         lease.deadline = boot_clock() - 1
         with pytest.raises(LeaseLostError):
             journal.begin(7)
-    assert read(tmp_path / NAME) == {6: 250}
+    assert codes(tmp_path / NAME) == {6: 250}
 
 
 def test_the_slot_of_a_dead_worker_is_freed_by_the_round(engine: Engine):

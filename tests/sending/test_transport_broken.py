@@ -7,12 +7,14 @@ import time
 
 import pytest
 
+from campaign_app.sending.handover import Reply
 from campaign_app.sending.journal import Journal, NoJournal, read
 from campaign_app.sending.transport import Phase
 from tests.canned_server import CannedServer
 from tests.sending.hand_over import (
     BRIEF,
     PLAIN_EXTENSIONS,
+    codes,
     connect,
     fates,
     hand_over,
@@ -200,7 +202,8 @@ def test_the_journal_holds_what_was_begun_and_what_was_answered(extensions, tmp_
     with SmtpSink(script, extensions=extensions) as sink:
         result = hand_over(sink, mails(7), tmp_path / "journal")
     assert fates(result) == "ARRAUNN"
-    assert read(tmp_path / "journal") == {0: 250, 2: 451, 3: 250, 4: None}
+    assert codes(tmp_path / "journal") == {0: 250, 2: 451, 3: 250, 4: None}
+    assert read(tmp_path / "journal")[2] == Reply(451, "4.3.0 later")
 
 
 def test_without_a_journal_no_body_leaves(extensions, tmp_path):
