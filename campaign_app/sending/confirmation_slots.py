@@ -76,16 +76,14 @@ def win(sender_id: int, *, worker: str, seconds: int) -> Lease | None:
 
 def connection(right: Lease, *, worker: str) -> Lease | None:
     """Win one of the sender's connections, from a campaign if need be; None when none is let go."""
+    lease = slots.win(right.sender_id, worker=worker, seconds=right.seconds)
+    if lease:
+        return lease
     until = monotonic() + CONNECTION_SECONDS
-    is_asked = False
-    while True:
-        lease = slots.win(right.sender_id, worker=worker, seconds=right.seconds)
-        if lease or monotonic() > until or stopping.is_wanted():
-            break
-        if not is_asked:
-            sharing.ask_for_one(right.sender_id)
-            is_asked = True
-        stopping.sleep(LOOK_SECONDS)
+    with sharing.asking(right.sender_id, right.slot):
+        while not (lease or monotonic() > until or stopping.is_wanted()):
+            stopping.sleep(LOOK_SECONDS)
+            lease = slots.win(right.sender_id, worker=worker, seconds=right.seconds)
     return lease
 
 

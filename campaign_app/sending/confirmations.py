@@ -94,10 +94,14 @@ def drain(sender_id: int, *, workshop: Workshop, worker: str, link: Callable[[in
     right = confirmation_slots.win(sender_id, worker=worker, seconds=workshop.lease_seconds)
     if right is None:
         return End.NO_SLOT
-    with heartbeat.watching(right, db.engine):
-        connection = confirmation_slots.connection(right, worker=worker)
-        end = _mail(connection, workshop, link) if connection else End.CROWDED
-    confirmation_slots.leave(right, is_to_rest=end == End.WAITING)
+    end = None
+    try:
+        with heartbeat.watching(right, db.engine):
+            connection = confirmation_slots.connection(right, worker=worker)
+            end = _mail(connection, workshop, link) if connection else End.CROWDED
+    finally:
+        db.session.rollback()  # of what failed: a turn that ended has committed
+        confirmation_slots.leave(right, is_to_rest=end == End.WAITING)
     return end
 
 
@@ -109,10 +113,12 @@ def _due() -> tuple[Any, ...]:
 
 
 def _mail(connection: Lease, workshop: Workshop, link: Callable[[int], str]) -> End:
-    with heartbeat.watching(connection, db.engine):
-        end = _Turn(connection, workshop, link).run()
-    slots.release(connection)
-    return end
+    try:
+        with heartbeat.watching(connection, db.engine):
+            return _Turn(connection, workshop, link).run()
+    finally:
+        db.session.rollback()
+        slots.release(connection)
 
 
 class _Turn:
@@ -165,6 +171,7 @@ class _Turn:
     def _next(self, sender: Sender) -> _Letter | None:
         """The mail that is due longest, counted against the caps; None when it is not to go."""
         signup = _claim(sender)
+        db.session.commit()  # one that cannot be composed must not stay the first for ever
         public = signup and _still_wanted(signup)
         if not signup or not public:
             return None

@@ -11,7 +11,8 @@ Redis carries the numbers to the drains. What it forgets, the next round tells a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -25,6 +26,8 @@ TURN_SECONDS = 30.0
 """A drain goes on longer than this only while nobody else waits for a worker."""
 TOLD_SECONDS = 25
 """What the dispatcher said holds for two of its rounds and a half."""
+ASKERS = (-1, -2)
+"""Who may ask for one of a sender's connections: the rights to mail its confirmations."""
 
 log = logs.get(__name__)
 
@@ -105,39 +108,62 @@ def most_drains(sender_id: int) -> int | None:
     return _told(f"carillon:most:{sender_id}")
 
 
-def ask_for_one(sender_id: int) -> None:
-    """Let one of the sender's drains give its connection up, within its window. Never raises."""
-    try:
-        redis.client.set(f"carillon:leave:{sender_id}", 1, ex=TOLD_SECONDS)
-    except RedisError as error:
-        log.warning("no drain asked to leave", error=type(error).__name__)
+@contextmanager
+def asking(sender_id: int, asker: int) -> Iterator[None]:
+    """Let one of the sender's drains give its connection up, within its window; one of ASKERS asks.
+
+    A drain that has not yet when the block ends may stay. Only the block raises.
+    """
+    key = _asked(sender_id, asker)
+    with _unless_away():
+        redis.client.set(key, 1, ex=TOLD_SECONDS)
     changes.announce()
+    try:
+        yield
+    finally:
+        with _unless_away():
+            redis.client.delete(key)
 
 
 class Stay:
     """How long a drain may stay; asked before a transaction begins, for it asks Redis."""
 
     def __init__(self, sender_id: int, others_wait: Callable[[], bool]) -> None:
-        self._key = f"carillon:leave:{sender_id}"
+        self._leave = f"carillon:leave:{sender_id}"
+        self._asked = [_asked(sender_id, asker) for asker in ASKERS]
         self._others_wait = others_wait
         self._began = monotonic()
 
     def must_give_way(self) -> bool:
-        """True for as many of the sender's drains as its workspace has too many."""
-        if not _told(self._key):
-            return False
+        """True for as many of the sender's drains as its workspace has too many, or are asked."""
+        calls = self._calls()
         try:
-            return int(redis.client.decr(self._key)) >= 0
+            return any(self._answers(key) for key in calls)
         except RedisError:
             return False
 
     def is_unwanted(self) -> bool:
         """True while some of the sender's drains shall give way; this one may be among them."""
-        return bool(_told(self._key))
+        return bool(self._calls())
 
     def is_over(self) -> bool:
         """True when its turn is over and somebody waits for a worker."""
         return monotonic() - self._began > TURN_SECONDS and self._others_wait()
+
+    def _calls(self) -> list[str]:
+        """The keys by which somebody wants a drain to leave; one question, for every window."""
+        keys = [self._leave, *self._asked]
+        try:
+            values = redis.client.mget(keys)
+        except RedisError:
+            return []
+        return [key for key, value in zip(keys, values, strict=True) if value and int(value) > 0]
+
+    def _answers(self, key: str) -> bool:
+        """Whether this drain is the one that the key calls: each is called but once."""
+        if key == self._leave:
+            return int(redis.client.decr(key)) >= 0
+        return bool(redis.client.delete(key))
 
 
 def _give_way(shares: Shares, senders: Sequence[Demand], many: int) -> None:
@@ -157,6 +183,18 @@ def _round_robin(queues: dict[int, list[int]]) -> list[int]:
     return [
         queue[turn] for turn in range(longest) for queue in queues.values() if turn < len(queue)
     ]
+
+
+def _asked(sender_id: int, asker: int) -> str:
+    return f"carillon:asked:{sender_id}:{asker}"
+
+
+@contextmanager
+def _unless_away() -> Iterator[None]:
+    try:
+        yield
+    except RedisError as error:
+        log.warning("no drain asked to leave", error=type(error).__name__)
 
 
 def _told(key: str) -> int | None:

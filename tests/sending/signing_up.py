@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlalchemy import text
 
 from campaign_app.extensions import db
@@ -32,9 +34,9 @@ def sign_up(sender: Sender, *emails: str) -> list[Signup]:
     return asked.order_by(Signup.id).all()
 
 
-def mail(sender_id: int, workshop: Workshop) -> End:
+def mail(sender_id: int, workshop: Workshop, *, link: Callable[[int], str] = LINK) -> End:
     """One turn of the sender's confirmations."""
-    return confirmations.drain(sender_id, workshop=workshop, worker="test", link=LINK)
+    return confirmations.drain(sender_id, workshop=workshop, worker="test", link=link)
 
 
 def let_time_pass() -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
 
 from campaign_app.extensions import db
+from campaign_app.lib import clock
 from campaign_app.lib.secrets import Vault
 from campaign_app.models.senders import Sender, SenderState
 from campaign_app.sending import confirmation_slots, confirmations, stopping
@@ -121,6 +123,25 @@ def test_they_keep_the_senders_pace(live_app: Flask, workshop: Workshop):
     gaps = [later - one for one, later in pairwise(moments)]
     assert len(moments) == 3
     assert min(gaps) >= 0.4
+
+
+def no_link(signup_id: int) -> str:
+    raise ZeroDivisionError(signup_id)
+
+
+def test_what_fails_unexpectedly_gives_connection_and_right_back_at_once(
+    live_app: Flask, workshop: Workshop
+):
+    with SmtpSink() as sink:
+        sender = account(sink.port, max_connections=1)
+        first, second = signing_up.sign_up(sender, *CROWD[:2])
+        with pytest.raises(ZeroDivisionError):
+            signing_up.mail(sender.id, workshop, link=no_link)
+        held = text("SELECT count(*) FROM sender_slots WHERE worker <> '' OR lease_until > now()")
+        assert db.session.scalar(held) == 0
+        assert signing_up.mail(sender.id, workshop) == End.EMPTY
+    assert [one.rcpt for one in sink.accepted] == [second.email]
+    assert first.mail_at > clock.now()
 
 
 def test_a_wrong_password_is_tried_once_and_stops_the_sender(live_app: Flask, workshop: Workshop):

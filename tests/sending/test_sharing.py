@@ -111,6 +111,26 @@ def test_nobody_gives_way_after_the_next_round_said_so():
     assert not Stay(10, lambda: False).must_give_way()
 
 
+def test_two_confirmations_that_ask_at_once_get_a_connection_each():
+    drains = [Stay(10, lambda: False) for _ in range(4)]
+    with sharing.asking(10, -1), sharing.asking(10, -2):
+        assert all(drain.is_unwanted() for drain in drains)
+        assert [drain.must_give_way() for drain in drains] == [True, True, False, False]
+
+
+def test_what_a_confirmation_asks_outlives_the_next_round():
+    with sharing.asking(10, -1):
+        sharing.announce(Shares(most={10: 24}, leaving={10: 1}))
+        stays = [Stay(10, lambda: False) for _ in range(4)]
+        assert [stay.must_give_way() for stay in stays] == [True, True, False, False]
+
+
+def test_nobody_gives_way_to_a_confirmation_that_was_served_meanwhile():
+    with sharing.asking(10, -1):
+        assert not Stay(11, lambda: False).is_unwanted()
+    assert not Stay(10, lambda: False).must_give_way()
+
+
 def test_a_late_doorbell_of_a_crowded_workspace_wins_no_slot(live_app: Flask, tmp_path: Path):
     with SmtpSink() as sink:
         engine = start(sink, tmp_path, max_connections=5)
