@@ -8,11 +8,12 @@ from typing import Any, TypeVar
 
 from campaign_app.extensions import db
 from campaign_app.lib import clock
+from campaign_app.lib.address import digest
 from campaign_app.models.campaigns import Campaign, CampaignGroup
 from campaign_app.models.messages import Batch, BatchState, Message, MessageStatus
 from campaign_app.models.people import Membership, Role, User, Workspace
 from campaign_app.models.recipient_bulk import Action, BulkAction
-from campaign_app.models.recipients import Group, GroupMember, Recipient
+from campaign_app.models.recipients import Group, GroupMember, Recipient, Suppression
 from campaign_app.models.senders import Security, Sender
 from campaign_app.models.templates import Template
 from campaign_app.models.uploads import Upload
@@ -60,6 +61,12 @@ def sender(workspace: Workspace, **values: Any) -> Sender:
 def recipient(workspace: Workspace, **values: Any) -> Recipient:
     defaults = {"email": f"person{next(_numbers)}@example.com", "name": "Ana Marković"}
     return save(Recipient(workspace_id=workspace.id, **{**defaults, **values}))
+
+
+def erased(workspace: Workspace, email: str) -> Suppression:
+    """What an erasure leaves of an address."""
+    hashed = {"email": None, "email_hash": digest(email), "source": "erasure"}
+    return save(Suppression(workspace_id=workspace.id, **hashed))
 
 
 def group(workspace: Workspace, *, members: list[Recipient] | None = None, **values: Any) -> Group:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from campaign_app.api.shapes import Body, Emails, Id, Moment, OptionalText, Out, Paging, Text
+from campaign_app.api.shapes import (
+    Body,
+    Emails,
+    ErasedEmails,
+    Id,
+    Moment,
+    OptionalText,
+    Out,
+    Paging,
+    Text,
+)
 from campaign_app.lib.tenancy import HasId
 from campaign_app.models.campaigns import Campaign, CampaignStatus
 from campaign_app.services import audience, audience_choice, campaigns, contents, direct_recipients
@@ -143,6 +154,20 @@ class CampaignOut(CampaignRow):
             direct_recipients=audience.count_direct(workspace, campaign),
             adding_recipients=direct_recipients.is_filling(workspace, campaign),
         )
+
+
+class WrittenCampaign(CampaignOut):
+    """A campaign that was written or changed."""
+
+    erased: ErasedEmails
+
+    @classmethod
+    def after(
+        cls, workspace: HasId, campaign: Campaign, *, erased: Sequence[str]
+    ) -> WrittenCampaign:
+        """The campaign as it is now."""
+        whole = CampaignOut.whole(workspace, campaign)
+        return cls(**dict(whole), erased=list(erased))
 
 
 class CampaignFilter(Paging):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask import g
 
 from campaign_app.api.campaign_shapes import (
@@ -10,6 +12,7 @@ from campaign_app.api.campaign_shapes import (
     CampaignOut,
     CampaignRow,
     NewCampaign,
+    WrittenCampaign,
 )
 from campaign_app.api.routes import Routes, after_commit
 from campaign_app.api.shapes import Listing, listing
@@ -27,7 +30,7 @@ routes = Routes("campaigns", load=campaigns.get)
 
 
 @routes.post(status=201, conflicts=True, idempotent=True)
-def create(body: NewCampaign) -> CampaignOut:
+def create(body: NewCampaign) -> WrittenCampaign:
     """Write a campaign.
 
     A draft, or with `scheduled_at` one that starts by itself. It answers at once, however many
@@ -35,9 +38,9 @@ def create(body: NewCampaign) -> CampaignOut:
     """
     emails = direct_recipients.checked(body.recipient_emails or [])
     campaign = campaigns.create(g.workspace, body.draft(), user=g.user)
-    _fill(campaign, emails)
+    erased = _fill(campaign, emails)
     _schedule(campaign, body)
-    return CampaignOut.whole(g.workspace, campaign)
+    return WrittenCampaign.after(g.workspace, campaign, erased=erased)
 
 
 @routes.get()
@@ -56,7 +59,7 @@ def show(campaign: Campaign) -> CampaignOut:
 
 
 @routes.patch("/<int:campaign_id>", conflicts=True)
-def change(campaign: Campaign, body: CampaignChanges) -> CampaignOut:
+def change(campaign: Campaign, body: CampaignChanges) -> WrittenCampaign:
     """Change a draft or a scheduled campaign.
 
     What is left out stays. `scheduled_at` null takes it off the schedule.
@@ -65,10 +68,11 @@ def change(campaign: Campaign, body: CampaignChanges) -> CampaignOut:
     transitions.lock(campaign, "edited")  # two changes at once must both be kept
     draft = body.applied(campaign_drafts.of(g.workspace, campaign))
     campaigns.edit(g.workspace, campaign, draft)
+    erased: Sequence[str] = ()
     if "recipient_emails" in body.model_fields_set:
-        _fill(campaign, emails)
+        erased = _fill(campaign, emails)
     _schedule(campaign, body)
-    return CampaignOut.whole(g.workspace, campaign)
+    return WrittenCampaign.after(g.workspace, campaign, erased=erased)
 
 
 @routes.delete("/<int:campaign_id>", conflicts=True)
@@ -77,10 +81,12 @@ def delete(campaign: Campaign) -> None:
     campaigns.delete(g.workspace, campaign, user=g.user)
 
 
-def _fill(campaign: Campaign, emails: list[str]) -> None:
-    done = direct_recipients.replace(g.workspace, campaign, emails, user=g.user)
-    if not done and campaign.own_group_id is not None:
+def _fill(campaign: Campaign, emails: list[str]) -> Sequence[str]:
+    """Give it these direct recipients; the answer is whose data was erased, and who is left out."""
+    filled = direct_recipients.replace(g.workspace, campaign, emails, user=g.user)
+    if filled.joined is None and campaign.own_group_id is not None:
         after_commit(jobs.ring_filling, campaign.own_group_id)
+    return filled.erased
 
 
 def _schedule(campaign: Campaign, body: CampaignChanges) -> None:

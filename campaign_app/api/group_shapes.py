@@ -7,12 +7,11 @@ from typing import Any
 
 from pydantic import Field
 
-from campaign_app.api.shapes import Body, Emails, Moment, Out, Text
+from campaign_app.api.shapes import Body, Emails, ErasedEmails, Moment, Out, Text
 from campaign_app.lib.tenancy import HasId
 from campaign_app.models.recipients import Group
 from campaign_app.services import group_filling, tallies
-from campaign_app.services.group_filling import AT_ONCE
-from campaign_app.services.group_joining import Joined
+from campaign_app.services.group_filling import AT_ONCE, Filled
 from campaign_app.services.groups import MAX_NAME
 
 
@@ -105,13 +104,18 @@ class ChangedMembers(GroupOut):
         examples=[0],
     )
     removed: int = Field(description="Who was in it before, and is no more.", examples=[0])
+    erased: ErasedEmails
 
     @classmethod
     def after(
-        cls, workspace: HasId, group: Group, *, joined: Joined | None, removed: int
+        cls, workspace: HasId, group: Group, *, filled: Filled, removed: int
     ) -> ChangedMembers:
-        """The group as it is now; `joined` is None while people wait to be added."""
+        """The group as it is now."""
         [values] = cls._values(workspace, [group])
-        added = joined.number if joined else None
-        refused = joined.refused if joined else None
-        return cls(**values, added=added, refused=refused, removed=removed)
+        return cls(
+            **values,
+            added=filled.joined.number if filled.joined else None,
+            refused=filled.joined.refused if filled.joined else None,
+            removed=removed,
+            erased=list(filled.erased),
+        )

@@ -73,12 +73,12 @@ def change_members(group: Group, body: GroupMembers) -> ChangedMembers:
 
     It answers at once, however many there are. One wrong address refuses them all, and is named.
     Who has opted out may be in a group, and is not mailed; who left this group by their own
-    preferences stays out of it.
+    preferences stays out of it, and who was erased stays off your list.
     """
     added = direct_recipients.checked(body.recipient_emails)
     removed = direct_recipients.checked(body.remove_emails, field="remove_emails")
     number = group_addresses.remove(g.workspace, group, removed)
-    joined = group_addresses.add(g.workspace, group, added, user=g.user)
-    if joined is None:
+    filled = group_addresses.add(g.workspace, group, added, user=g.user)
+    if filled.joined is None:
         after_commit(jobs.ring_filling, group.id)
-    return ChangedMembers.after(g.workspace, group, joined=joined, removed=number)
+    return ChangedMembers.after(g.workspace, group, filled=filled, removed=number)

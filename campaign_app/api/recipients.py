@@ -48,7 +48,8 @@ def create(body: NewRecipient) -> RecipientOut:
     """Add a recipient.
 
     Subscribed: they agreed to be mailed. For an address that is on the list already it is refused
-    (409) with its `existing_id`. A suppressed address joins the list, and stays unmailed.
+    (409) with its `existing_id`. A suppressed address joins the list, and stays unmailed; that of
+    an erased person does not join it.
     """
     try:
         recipient = recipient_details.add(
@@ -65,7 +66,8 @@ def bulk(body: NewRecipients) -> BulkResult:
 
     Who is new is added, subscribed. Of who is known, the name and the attributes that are given
     change, the others stay, and the tags and groups come beside those they have. A wrong entry is
-    told in its result, and harms no other. Nobody who has opted out comes back.
+    told in its result, and harms no other; so is somebody who was erased. Nobody who has opted out
+    comes back.
     """
     entries = body.entries()
     made = recipient_upserts.upsert(g.workspace, entries, user=g.user)

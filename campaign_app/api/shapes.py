@@ -45,6 +45,14 @@ Email = Annotated[Text, FORMAT]
 """An address. The services say what is wrong with one."""
 Emails = list[Annotated[str, FORMAT]]
 """Of any number, so no Python looks at each before the services do."""
+ErasedEmails = Annotated[
+    list[str],
+    Field(
+        description="Those of `recipient_emails` that were left out, because the data of these"
+        " people was erased. They can come back by signing up themselves.",
+        examples=[[]],
+    ),
+]
 Id = Annotated[int, Field(ge=1, le=BIGGEST_ID, json_schema_extra={"format": "int64"})]
 Moment = Annotated[datetime, AfterValidator(_in_utc)]
 """Aware, written in UTC: `2026-11-22T10:00:00Z`."""

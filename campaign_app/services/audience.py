@@ -27,7 +27,7 @@ from campaign_app.models.recipients import (
     RecipientStatus,
     Suppression,
 )
-from campaign_app.services import audience_choice, audience_parts, group_filling
+from campaign_app.services import audience_choice, audience_parts, group_filling, suppressions
 from campaign_app.services.audience_choice import Choice
 from campaign_app.services.audience_parts import Parts, People, of_groups, people_of
 from campaign_app.services.consent import Why
@@ -161,9 +161,9 @@ def add_direct(
 ) -> None:
     """Put addresses into the campaign's own group; who is not on the list yet is subscribed.
 
-    Raises Invalid, naming the first few, when some are no addresses.
+    Raises Invalid, naming the first few, when some are no addresses, or were erased.
     """
-    normal = normalised(emails)
+    normal = addable(workspace, emails)
     if not normal:
         return
     group = own_group(workspace, campaign)
@@ -229,6 +229,15 @@ def normalised(emails: Iterable[str]) -> list[str]:
         more = f" And {len(wrong) - 3:,} more like these." if len(wrong) > 3 else ""
         raise Invalid(" ".join(wrong[:3]) + more, field="direct")
     return list(dict.fromkeys(email for email, _ in results))
+
+
+def addable(workspace: HasId, emails: Iterable[str]) -> list[str]:
+    """The normalised addresses, none of which was erased. Raises Invalid, naming the first few."""
+    normal = normalised(emails)
+    if erased := sorted(suppressions.erased(workspace, normal)):
+        more = f" And {len(erased) - 3:,} more like these." if len(erased) > 3 else ""
+        raise Invalid(f"{', '.join(erased[:3])}: {suppressions.ERASED}{more}", field="direct")
+    return normal
 
 
 def _join(rows: Select[int, int, int]) -> None:

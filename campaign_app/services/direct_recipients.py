@@ -12,6 +12,8 @@ from campaign_app.models.campaigns import Campaign
 from campaign_app.models.people import User
 from campaign_app.services import audience, group_endings, group_filling, readiness
 from campaign_app.services.consent import Why
+from campaign_app.services.group_filling import Filled
+from campaign_app.services.group_joining import Joined
 
 FIELD = "recipient_emails"
 
@@ -25,18 +27,18 @@ def checked(emails: Sequence[str], *, field: str = FIELD) -> list[str]:
     return list(dict.fromkeys(email for email, _ in results))
 
 
-def replace(workspace: HasId, campaign: Campaign, emails: Sequence[str], *, user: User) -> bool:
+def replace(workspace: HasId, campaign: Campaign, emails: Sequence[str], *, user: User) -> Filled:
     """Make these checked addresses the campaign's direct recipients, in the place of all others.
 
-    False when they are many and wait in their rows: ring for them after the commit. Raises
-    Conflict while a file is being imported for the campaign.
+    Many of them wait in their rows: ring for them after the commit. Raises Conflict while a file is
+    being imported for the campaign.
     """
     _forget(workspace, campaign)
     if not emails:
-        return True
+        return Filled(0, Joined())
     why = Why(f"Added to the campaign “{campaign.name}”", "api", user)
     own = audience.own_group(workspace, campaign)
-    return group_filling.fill(workspace, own, emails, why=why) is not None
+    return group_filling.fill(workspace, own, emails, why=why)
 
 
 def is_filling(workspace: HasId, campaign: Campaign) -> bool:

@@ -14,21 +14,21 @@ from campaign_app.models.people import User
 from campaign_app.models.recipients import Group, Recipient
 from campaign_app.services import audit, group_filling, groups
 from campaign_app.services.consent import Why
-from campaign_app.services.group_joining import Joined
+from campaign_app.services.group_filling import Filled
 
 
-def add(workspace: HasId, group: Group, emails: Sequence[str], *, user: User) -> Joined | None:
+def add(workspace: HasId, group: Group, emails: Sequence[str], *, user: User) -> Filled:
     """Put these checked addresses into the group; who is not on the list yet is subscribed.
 
-    None when they are many and wait in their rows: ring for them after the commit.
+    Many of them wait in their rows: ring for them after the commit.
     """
     why = Why(f"Added to the group “{group.name}”", "api", user)
-    joined = group_filling.fill(workspace, group.id, emails, why=why)
-    if number := len(emails) if joined is None else joined.number:
+    filled = group_filling.fill(workspace, group.id, emails, why=why)
+    if number := filled.number if filled.joined is None else filled.joined.number:
         people = "address" if number == 1 else "addresses"
         summary = f"{user.name} added {number:,} {people} to the group “{group.name}”"
         audit.record(workspace, "group.filled", summary, user=user, subject_id=group.id)
-    return joined
+    return filled
 
 
 def remove(workspace: HasId, group: Group, emails: Collection[str]) -> int:

@@ -7,6 +7,7 @@ dies in the middle of it has done nothing, and nothing that was accepted is lost
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import insert, literal, select
@@ -17,7 +18,7 @@ from campaign_app.lib.arrays import any_id, any_text
 from campaign_app.lib.tenancy import HasId
 from campaign_app.models.people import User, Workspace
 from campaign_app.models.recipients import Group, Recipient, WaitingAddresses
-from campaign_app.services import group_joining, recipients
+from campaign_app.services import group_joining, recipients, suppressions
 from campaign_app.services.consent import Why
 from campaign_app.services.group_joining import Joined
 
@@ -29,13 +30,28 @@ OVERDUE = timedelta(seconds=30)
 """After which nobody seems to be at work: the doorbell was lost, or the worker died."""
 
 
-def fill(workspace: HasId, group_id: int, emails: Sequence[str], *, why: Why) -> Joined | None:
-    """Put normalised addresses into the group; who is not on the list yet is subscribed.
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What became of addresses: `number` of them were taken, and those `erased` were left out."""
 
-    None when they are too many and wait: ring for `step` after the commit.
-    """
+    number: int
+    joined: Joined | None
+    """None when they are too many and wait: ring for `step` after the commit."""
+    erased: Sequence[str] = ()
+    """Whose data was erased, by alphabet: `suppressions.ERASED` says why nobody puts them back."""
+
+
+def fill(workspace: HasId, group_id: int, emails: Sequence[str], *, why: Why) -> Filled:
+    """Put normalised addresses into the group; who is not on the list yet is subscribed."""
     if len(emails) <= AT_ONCE:
         return put(workspace, group_id, emails, why=why)
+    erased = suppressions.erased(workspace, emails)
+    taken = [email for email in emails if email not in erased] if erased else emails
+    _let_wait(workspace, group_id, taken, why=why)
+    return Filled(len(taken), None, sorted(erased))
+
+
+def _let_wait(workspace: HasId, group_id: int, emails: Sequence[str], *, why: Why) -> None:
     chunks = [emails[place : place + CHUNK] for place in range(0, len(emails), CHUNK)]
     row = {
         "workspace_id": workspace.id,
@@ -45,17 +61,20 @@ def fill(workspace: HasId, group_id: int, emails: Sequence[str], *, why: Why) ->
         "source": why.source,
     }
     rows = [{**row, "addresses": "\n".join(chunk)} for chunk in chunks]
-    db.session.execute(insert(WaitingAddresses), rows)
-    return None
+    if rows:
+        db.session.execute(insert(WaitingAddresses), rows)
 
 
-def put(workspace: HasId, group_id: int, emails: Collection[str], *, why: Why) -> Joined:
+def put(workspace: HasId, group_id: int, emails: Collection[str], *, why: Why) -> Filled:
     """Put normalised addresses into the group now; who has opted out stays opted out."""
-    recipients.ensure(workspace, dict.fromkeys(emails, ""), why=why)
+    erased = suppressions.erased(workspace, emails)
+    taken = dict.fromkeys((email for email in emails if email not in erased), "")
+    recipients.ensure(workspace, taken, why=why)
     people = select(Recipient.id).where(
-        Recipient.workspace_id == workspace.id, Recipient.email == any_text(emails)
+        Recipient.workspace_id == workspace.id, Recipient.email == any_text(taken)
     )
-    return group_joining.join(workspace, group_id, db.session.scalars(people).all())
+    joined = group_joining.join(workspace, group_id, db.session.scalars(people).all())
+    return Filled(len(taken), joined, sorted(erased))
 
 
 def step(group_id: int) -> bool:

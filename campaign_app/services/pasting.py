@@ -25,7 +25,6 @@ MAX_LINES = 10_000
 CELLS = re.compile(r"[\t,;|]")
 BETWEEN = re.compile(r"(@[^\s,;]+)\s*[;,]")
 """Ends an address, so that the comma in `Doe, Ann <ann@example.com>; Bo <…>` parts nobody."""
-ERASED = "The data of this person was erased. They can come back by signing up themselves."
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +169,7 @@ def _leave_out(
     for email in erased:
         del people[email]
     return [
-        Problem(number, text[:200], ERASED)
+        Problem(number, text[:200], suppressions.ERASED)
         for number, text in (lines if erased else ())
         if address.check(address.parted(text)[1])[0] in erased
     ]

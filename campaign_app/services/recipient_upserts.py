@@ -16,7 +16,15 @@ from campaign_app.lib.errors import Invalid
 from campaign_app.lib.tenancy import HasId, owned_by
 from campaign_app.models.people import User
 from campaign_app.models.recipients import Recipient
-from campaign_app.services import audit, group_joining, groups, recipient_details, recipients, tags
+from campaign_app.services import (
+    audit,
+    group_joining,
+    groups,
+    recipient_details,
+    recipients,
+    suppressions,
+    tags,
+)
 from campaign_app.services.consent import Why
 from campaign_app.services.recipient_details import Details
 
@@ -54,9 +62,10 @@ class Result:
 def upsert(workspace: HasId, entries: Sequence[Entry], *, user: User) -> list[Result]:
     """Add or update everybody, and give the results in the order of the entries.
 
-    Tags and groups are added to those that somebody has. Nobody's status changes.
+    Tags and groups are added to those that somebody has. Nobody's status changes, and nobody who
+    was erased comes back.
     """
-    checked = list(_checked(workspace, entries))
+    checked = _without_erased(workspace, list(_checked(workspace, entries)))
     good = {one.email: one.details for one in checked if isinstance(one, Entry)}
     new, people = _brought(workspace, good, user)
     former = groups.of(workspace, [one.id for one in people.values()])
@@ -88,6 +97,13 @@ def _checked(workspace: HasId, entries: Sequence[Entry]) -> Iterator[Entry | Res
         else:
             problem = f"{normal.email} stands in entry {first[normal.email]}, too: that one counts."
             yield Result(Outcome.INVALID, problem=problem)
+
+
+def _without_erased(workspace: HasId, checked: list[Entry | Result]) -> list[Entry | Result]:
+    emails = [one.email for one in checked if isinstance(one, Entry)]
+    erased = suppressions.erased(workspace, emails)
+    refused = Result(Outcome.INVALID, problem=suppressions.ERASED)
+    return [refused if isinstance(one, Entry) and one.email in erased else one for one in checked]
 
 
 def _normal(entry: Entry, own: set[int]) -> Entry:

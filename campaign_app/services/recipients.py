@@ -52,9 +52,10 @@ def add(
 ) -> Recipient:
     """Put somebody on the list, subscribed; `pairs` are their attributes, `source` the door.
 
-    Raises AlreadyThereError, or Invalid.
+    Raises AlreadyThereError, or Invalid, also for an erased person.
     """
     normal = address.normalise(email)
+    _refuse_erased(workspace, normal)
     name, checked = plain_name(name), attributes.checked(pairs)
     why = Why(f"Added by {user.name}", source, user)
     ids = ensure(workspace, {normal: name}, why=why)
@@ -91,7 +92,8 @@ def ensure(workspace: HasId, people: Mapping[str, str], *, why: Why) -> list[int
 
 
 def edit(workspace: HasId, recipient: Recipient, *, email: str, name: str, user: User) -> None:
-    """Change name or address; the status moves along. Raises AlreadyThereError, or Invalid.
+    """Change name or address; the status moves along. Raises AlreadyThereError, or Invalid, also
+    for the address of an erased person.
 
     The former address of somebody who is not mailed is suppressed: an old file must not bring it
     back.
@@ -100,6 +102,7 @@ def edit(workspace: HasId, recipient: Recipient, *, email: str, name: str, user:
     former, recipient.name, recipient.updated_at = recipient.email, name, clock.now()
     if normal == former:
         return
+    _refuse_erased(workspace, normal)
     try:
         with db.session.begin_nested():
             recipient.email = normal
@@ -182,6 +185,11 @@ def _with_address(workspace: HasId, normal: str) -> Recipient | None:
     return db.session.scalars(
         owned_by(workspace, Recipient).where(Recipient.email == normal)
     ).one_or_none()
+
+
+def _refuse_erased(workspace: HasId, normal: str) -> None:
+    if suppressions.erased(workspace, [normal]):
+        raise Invalid(suppressions.ERASED, field="email")
 
 
 def plain_name(name: str) -> str:

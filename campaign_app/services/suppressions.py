@@ -25,6 +25,8 @@ BOUNCE = "smtp"
 """The source of a suppression that a hard bounce caused: resubscribing lifts it."""
 NO_REASON = "Suppressed"
 """What is said of an entry without a reason of its own."""
+ERASED = "The data of this person was erased. They can come back by signing up themselves."
+"""What is said of an address that nobody else may put on a list again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,9 +138,9 @@ class CampaignForm(ContentForm):
         )
 
     def validate_direct(self, field: TextAreaField) -> None:
-        """Name the first few that are no addresses."""
+        """Name the first few that are no addresses, or those of erased people."""
         try:
-            audience.normalised(addresses(field.data))
+            audience.addable(g.workspace, addresses(field.data))
         except Invalid as error:
             raise ValidationError(error.message) from None
 
