@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flask import Flask
+from flask import Flask, request, session
+from flask.typing import ResponseReturnValue
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.utils import import_string
 
 from campaign_app import models
 from campaign_app.extensions import csrf, db, limiter, login_manager, redis
-from campaign_app.lib import logs, metrics, stores, tenancy
+from campaign_app.lib import deadlocks, logs, metrics, stores, tenancy
 from campaign_app.lib.secrets import Vault
 from campaign_app.lib.signing import Signer
 from campaign_app.lib.tickets import TicketOffice
@@ -25,6 +26,20 @@ DOORS = ("campaign_app.web", "campaign_app.public", "campaign_app.api", "campaig
 """By which people and programs come in. The order is that of their hooks."""
 MOST_IN_ONE = 2 * 1024**3
 """Bytes of one request; what is larger comes in parts."""
+
+
+class _Application(Flask):
+    """Every door's views, each given another try after a deadlock."""
+
+    def dispatch_request(self) -> ResponseReturnValue:
+        """What the view answers. After a deadlock it begins anew, its locks let go."""
+        return deadlocks.survive(super().dispatch_request, is_repeatable=_is_repeatable)
+
+
+def _is_repeatable() -> bool:
+    """Whether the request's input is still there, and its visitor was told nothing yet."""
+    is_kept = request.content_length == 0 or request.is_json or bool(request.form)
+    return is_kept and not request.files and not session.modified
 
 
 def create_app(
@@ -44,7 +59,7 @@ def create_app(
     config = config or Config.from_environ()
     logs.configure(level=config.log_level, as_json=config.log_json)
     metrics.configure(config.state_path / "metrics")
-    app = Flask(__name__)
+    app = _Application(__name__)
     patience = _patience(idle_seconds or config.lease_seconds, statement_seconds)
     app.config.update(_flask_settings(config, patience))
     _keep_tools(app, config)
@@ -125,6 +140,7 @@ def _patience(idle_seconds: int, statement_seconds: int) -> str:
 
 def _connect(app: Flask, config: Config) -> None:
     tenancy.install()
+    deadlocks.install()
     db.init_app(app)
     redis.connect(config.redis_url)
     csrf.init_app(app)
