@@ -33,6 +33,7 @@ REQUEST = (
     "Connection: keep-alive\r\n"
     "\r\n"
 )
+ANSWER_BYTES = 4096
 VERSIONS = range(60, 150)
 PREPARED = 50_000
 """Requests written beforehand: writing them is not what is measured."""
@@ -58,31 +59,34 @@ class Connection:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._requests = requests
         self.number = self._socket.fileno()
-        self._missing = 0
-        self._began = 0.0
+        self._came = b""
+        self._whole = 0
+        self.began = 0.0
 
     def ask(self) -> None:
         """Send the next request."""
-        self._began = time.perf_counter()
+        self.began = time.perf_counter()
         self._socket.send(next(self._requests))
 
-    def hear(self) -> float | None:
-        """Seconds that the answer took; None while it is incomplete. Raises SystemExit."""
-        data = self._socket.recv(65536)
-        if not self._missing:
-            head, end, body = data.partition(b"\r\n\r\n")
-            if not head.startswith(b"HTTP/1.1 200 ") or not end:
-                raise SystemExit(f"An answer begins with {data[:100]!r}.")
-            self._missing = _length(head) - len(body)
-        else:
-            self._missing -= len(data)
-        return None if self._missing else time.perf_counter() - self._began
+    def hear(self) -> bool:
+        """Whether the answer is there as a whole. Raises SystemExit for any but a good one."""
+        self._came += self._socket.recv(ANSWER_BYTES)
+        if not self._came.startswith(b"HTTP/1.1 200 "):
+            raise SystemExit(f"An answer begins with {self._came[:100]!r}.")
+        # All are as long as the first: to read each one's head would be the client's own figure.
+        self._whole = self._whole or _length(self._came)
+        is_whole = len(self._came) == self._whole
+        if is_whole:
+            self._came = b""
+        return is_whole
 
 
-def _length(head: bytes) -> int:
+def _length(answer: bytes) -> int:
+    """Of the whole answer, in bytes."""
+    head, end, _ = answer.partition(b"\r\n\r\n")
     lowered = head.lower()
     start = lowered.index(b"content-length:") + len(b"content-length:")
-    return int(lowered[start:].partition(b"\r\n")[0])
+    return len(head) + len(end) + int(lowered[start:].partition(b"\r\n")[0])
 
 
 def load(port: int, *, connections: int, seconds: float, messages: range) -> Loads:
@@ -112,14 +116,14 @@ def _load(programs: list[Connection], *, until: float) -> list[float]:
     while under_way:
         is_over = time.perf_counter() > until
         for number, _ in poll.poll(10):
-            took = by_number[number].hear()
-            if took is None:
+            program = by_number[number]
+            if not program.hear():
                 continue
-            taken.append(took)
+            taken.append(time.perf_counter() - program.began)
             if is_over:
                 under_way -= 1
             else:
-                by_number[number].ask()
+                program.ask()
     return taken
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-import time
 from collections.abc import Iterable
+from datetime import datetime
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
@@ -40,7 +40,7 @@ class Pixel:
         self._signer = signer
         self._hits = hits
         self._hops = hops
-        self._second = 0
+        self._second = 0.0
         self._answers = (b"", b"")
 
     @property
@@ -55,20 +55,31 @@ class Pixel:
             agent = user_agent[:LONGEST_AGENT]
             self._hits.add(Hit(message_id, clock.now(), method, agent, ip))
 
-    def answer(self, head: bytes, *, peer: str, may_keep: bool = True) -> tuple[bytes, bool] | None:
+    def answer(
+        self, head: bytes, *, peer: str, at: datetime, may_keep: bool = True
+    ) -> tuple[bytes, bool] | None:
         """The whole answer to the bytes of a request, and whether its connection is kept.
 
-        None when it is another request, or this one in an unusual form: WSGI answers those.
+        None when it is another request, or this one in an unusual form: WSGI answers those. `at` is
+        the present: whoever answers many at once asks for the time once.
         """
         load = pixel_request.read(head, hops=self._hops)
         if load is None:
             return None
-        self.count(load.token, method="GET", user_agent=load.user_agent, ip=load.ip or peer)
-        second = int(time.time())
+        token, reader = load
+        message_id = self._signer.read(token)
+        if message_id is not None:
+            self._hits.add(Hit(message_id, at, "GET", reader.user_agent, reader.ip or peer))
+        keeps = reader.keeps and may_keep
+        return self._answers_of(at)[keeps], keeps
+
+    def _answers_of(self, at: datetime) -> tuple[bytes, bytes]:
+        """Those that close the connection and that keep it, as they read in this second."""
+        second = at.timestamp() // 1
         if second != self._second:
-            self._second, self._answers = second, (_bytes("close"), _bytes("keep-alive"))
-        keeps = load.keeps and may_keep
-        return self._answers[keeps], keeps
+            self._second = second
+            self._answers = (_bytes("close", second), _bytes("keep-alive", second))
+        return self._answers
 
 
 class PixelShortcut:
@@ -93,7 +104,7 @@ class PixelShortcut:
         return [GIF if method == "GET" else b""]
 
 
-def _bytes(connection: str) -> bytes:
-    lines = [("Date", formatdate(usegmt=True)), ("Connection", connection), *HEADERS]
+def _bytes(connection: str, second: float) -> bytes:
+    lines = [("Date", formatdate(second, usegmt=True)), ("Connection", connection), *HEADERS]
     head = "".join(f"{name}: {value}\r\n" for name, value in lines)
     return f"HTTP/1.1 200 OK\r\n{head}\r\n".encode() + GIF

@@ -30,6 +30,7 @@ class Worker(PixelWorker):
         self.poller = DefaultSelector()
         hits = Buffer(lambda hits: None)
         self._pixel = Pixel(signer=Signer("secret"), hits=hits, hops=0)
+        self.poll_waiting()
         self.set_accept_enabled(enabled=True)
 
     def turn(self, rounds: int = 4) -> None:
@@ -47,7 +48,7 @@ def listener() -> Iterator[socket.socket]:
 def worker(listener: socket.socket) -> Iterator[Worker]:
     made = Worker(listener)
     yield made
-    for connection in made.pending_conns:
+    for connection in made.waiting.values():
         connection.close()
     made.poller.close()
     made.tmp.close()
@@ -70,19 +71,19 @@ def test_a_newcomer_takes_the_place_of_one_who_speaks_at_that_moment(
         newcomer.sendall(LOAD)
         worker.turn()
         assert newcomer.recv(1000).startswith(b"HTTP/1.1 200 OK")
-        assert worker.nr_conns == len(worker.pending_conns) == MOST - 1
+        assert worker.nr_conns == len(worker.waiting) == MOST - 1
 
 
 def test_a_client_that_reads_no_answers_is_dropped(worker: Worker, listener: socket.socket):
     with ExitStack() as stack:
         rude = connect(stack, listener)
         worker.turn()
-        worker.pending_conns[0].sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+        next(iter(worker.waiting.values())).sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
         rude.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
         for _ in range(100):
             rude.sendall(LOAD * 50)
             worker.turn()
-            if not worker.pending_conns:
+            if not worker.waiting:
                 break
         assert worker.nr_conns == 0
 

@@ -7,17 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaign_app.public import pixel_request
-from campaign_app.public.pixel_request import Load
+from campaign_app.public.pixel_request import Reader
 
 PLAIN = b"GET /o/abc-_9.gif HTTP/1.1\r\nHost: x\r\nUser-Agent: Firefox\r\n\r\n"
 
 
-def read(head: bytes, hops: int = 0) -> Load | None:
+def read(head: bytes, hops: int = 0) -> tuple[str, Reader] | None:
     return pixel_request.read(head, hops=hops)
 
 
 def test_a_plain_request_is_understood():
-    assert read(PLAIN) == Load("abc-_9", "Firefox", "", True)
+    assert read(PLAIN) == ("abc-_9", Reader("Firefox", "", keeps=True))
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,8 @@ def test_a_plain_request_is_understood():
 )
 def test_the_connection_is_kept_as_the_client_wants(version: bytes, connection: bytes, keeps: bool):
     head = PLAIN.replace(b"1.1", version).replace(b"User-Agent", connection + b"User-Agent")
-    assert read(head).keeps is keeps
+    _, reader = read(head)
+    assert reader.keeps is keeps
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,8 @@ def test_the_connection_is_kept_as_the_client_wants(version: bytes, connection: 
 )
 def test_only_what_trusted_proxies_added_is_believed(hops: int, forwarded: bytes, ip: str):
     field = b"X-Forwarded-For: " + forwarded + b"\r\nX_Forwarded_For: 6.6.6.6\r\n"
-    assert read(PLAIN.replace(b"User-Agent", field + b"User-Agent"), hops).ip == ip
+    _, reader = read(PLAIN.replace(b"User-Agent", field + b"User-Agent"), hops)
+    assert reader.ip == ip
 
 
 @pytest.mark.parametrize(
