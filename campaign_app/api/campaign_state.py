@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 from pydantic import Field
 
 from campaign_app.api.shapes import Out
+from campaign_app.lib import patience
 from campaign_app.lib.tenancy import HasId
 from campaign_app.models.campaigns import EDITABLE, LIVE, Campaign, CampaignStatus
 from campaign_app.services import audience, progress, readiness
 from campaign_app.services.progress import Counts
+
+_UNKNOWN = f"Null before the start, if counting takes longer than {audience.COUNT_SECONDS} seconds."
 
 
 class LeftOut(Out):
@@ -29,8 +35,8 @@ class CampaignState(Out):
     """
 
     status: CampaignStatus = Field(examples=["sending"])
-    total: int
-    pending: int
+    total: int | None = Field(description=_UNKNOWN)
+    pending: int | None = Field(description=_UNKNOWN)
     sending: int
     sent: int
     deferred: int = Field(description="To be tried again later; part of `pending`.")
@@ -39,7 +45,7 @@ class CampaignState(Out):
     skipped: int = Field(description="Unsubscribed or suppressed since it was planned.")
     cancelled: int
     done: int
-    left_out: LeftOut
+    left_out: LeftOut | None = Field(description=_UNKNOWN)
     rate_limit: int | None = Field(description="Messages a minute; null: as its sender may.")
     eta_seconds: int | None = Field(description="Null when it does not move.")
     waiting_for: str | None = Field(description="Why it does not go faster, in a few words.")
@@ -48,30 +54,44 @@ class CampaignState(Out):
     def of(cls, workspace: HasId, campaign: Campaign) -> CampaignState:
         """How far it is now."""
         if campaign.planned_at is None and campaign.status in (*EDITABLE, *LIVE):
-            found = audience.preview(workspace, campaign)
-            counts = Counts(total=found.total, pending=found.total)
-            left_out = LeftOut(
-                duplicate=found.duplicates,
-                excluded=found.excluded,
-                unsubscribed=found.unsubscribed,
-                suppressed=found.suppressed,
-            )
+            counts, shown = _foreseen(workspace, campaign)
         else:
-            counts = progress.counts(workspace, [campaign])[campaign.id]
-            left_out = LeftOut(
-                duplicate=campaign.left_out_duplicate,
-                excluded=campaign.left_out_excluded,
-                unsubscribed=campaign.left_out_unsubscribed,
-                suppressed=campaign.left_out_suppressed,
-            )
+            counts, shown = _planned(workspace, campaign)
         return cls(
             status=campaign.status,
-            **counts.as_dict(),
-            left_out=left_out,
+            **shown,
             rate_limit=campaign.tpm,
             eta_seconds=progress.eta_seconds(campaign, counts),
             waiting_for=_waiting_for(workspace, campaign, counts) or None,
         )
+
+
+def _planned(workspace: HasId, campaign: Campaign) -> tuple[Counts, dict[str, Any]]:
+    counts = progress.counts(workspace, [campaign])[campaign.id]
+    left_out = LeftOut(
+        duplicate=campaign.left_out_duplicate,
+        excluded=campaign.left_out_excluded,
+        unsubscribed=campaign.left_out_unsubscribed,
+        suppressed=campaign.left_out_suppressed,
+    )
+    return counts, {**counts.as_dict(), "left_out": left_out}
+
+
+def _foreseen(workspace: HasId, campaign: Campaign) -> tuple[Counts, dict[str, Any]]:
+    """As of now; the counts are empty when it takes too long to know them."""
+    ask = partial(audience.preview, workspace, campaign)
+    found = patience.within(audience.COUNT_SECONDS, ask)
+    if found is None:
+        counts = Counts()
+        return counts, {**counts.as_dict(), "total": None, "pending": None, "left_out": None}
+    counts = Counts(total=found.total, pending=found.total)
+    left_out = LeftOut(
+        duplicate=found.duplicates,
+        excluded=found.excluded,
+        unsubscribed=found.unsubscribed,
+        suppressed=found.suppressed,
+    )
+    return counts, {**counts.as_dict(), "left_out": left_out}
 
 
 def _waiting_for(workspace: HasId, campaign: Campaign, counts: Counts) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from sqlalchemy import ColumnElement, exists, func, or_, select
 
 from campaign_app.extensions import db
-from campaign_app.lib import clock
+from campaign_app.lib import clock, patience
 from campaign_app.lib.errors import Conflict, NotFound
 from campaign_app.lib.tenancy import HasId, get_owned
 from campaign_app.models.campaigns import Campaign, CampaignGroup
@@ -56,8 +57,13 @@ _FIELDS = {"subject": "subject", "html": "e-mail", "text": "text part"}
 _UNDER_WAY = (ImportState.WAITING, ImportState.RUNNING)
 
 
-def blockers(workspace: HasId, campaign: Campaign) -> list[Finding]:
-    """Everything that must be mended first; empty when the campaign can start."""
+def blockers(
+    workspace: HasId, campaign: Campaign, *, seconds: float | None = None
+) -> list[Finding]:
+    """Everything that must be mended first; empty when the campaign can start.
+
+    Where `seconds` are too few to find anybody who would get it, there is taken to be somebody.
+    """
     found = [*_content(campaign), *_sender(workspace, campaign), *_segments(workspace, campaign)]
     own = [campaign.own_group_id] if campaign.own_group_id else []
     importing = _importing(workspace, own)
@@ -67,7 +73,7 @@ def blockers(workspace: HasId, campaign: Campaign) -> list[Finding]:
     elif _is_filling(workspace, campaign):
         message = "Its recipients are still being added: try again in a moment."
         found.append(Finding(message, Place.FILLING))
-    elif audience.is_empty(workspace, campaign):
+    elif _is_empty(workspace, campaign, seconds):
         found.append(Finding(_nobody(workspace, campaign), Place.AUDIENCE))
     return found
 
@@ -185,8 +191,16 @@ def _chosen_sender(workspace: HasId, campaign: Campaign) -> Sender | None:
         return None
 
 
+def _is_empty(workspace: HasId, campaign: Campaign, seconds: float | None) -> bool:
+    ask = partial(audience.is_empty, workspace, campaign)
+    return bool(ask() if seconds is None else patience.within(seconds, ask))
+
+
 def _nobody(workspace: HasId, campaign: Campaign) -> str:
-    found = audience.preview(workspace, campaign)
+    ask = partial(audience.preview, workspace, campaign)
+    found = patience.within(audience.COUNT_SECONDS, ask)
+    if found is None:
+        return "Nobody who is chosen may be mailed."
     if not found.selected:
         return "No recipients are chosen."
     left_out = "excluded, unsubscribed" if found.excluded else "unsubscribed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from secrets import token_hex
 from typing import Any
 
@@ -13,7 +14,7 @@ from wtforms import DateTimeLocalField, SelectField
 from wtforms.validators import InputRequired
 
 from campaign_app.extensions import db
-from campaign_app.lib import clock, zones
+from campaign_app.lib import clock, patience, zones
 from campaign_app.lib.errors import Conflict, Invalid
 from campaign_app.models.campaigns import Campaign
 from campaign_app.models.recipients import Recipient
@@ -36,6 +37,11 @@ from campaign_app.web import forms, previews, trials
 from campaign_app.web.campaign_form import CampaignForm
 
 bp = Blueprint("campaign_review", __name__, url_prefix="/campaigns/<int:campaign_id>")
+
+GLANCE_SECONDS = 1.5
+"""How long the page waits for each thing about the audience; then it comes without."""
+COUNT_SECONDS = 15.0
+"""How long counting may take beside a page that is there already."""
 
 
 class ScheduleForm(FlaskForm):
@@ -63,26 +69,28 @@ class ScheduleForm(FlaskForm):
 
 def page(campaign: Campaign, **more: Any) -> str:  # noqa: ANN401  what the template shows besides
     """The page itself; `more` brings the outcome of a test or a form with its errors."""
-    found = audience.preview(g.workspace, campaign)
-    blockers = readiness.blockers(g.workspace, campaign)
-    sender = _sender(campaign)
-    chosen, left_out = audience_choice.names(g.workspace, campaign)
+    blockers = readiness.blockers(g.workspace, campaign, seconds=GLANCE_SECONDS)
     values = {
-        "chosen": chosen,
-        "left_out": left_out,
         "campaign": campaign,
         "all_senders": senders.every(g.workspace),
-        "audience": found,
+        **_audience(campaign, seconds=GLANCE_SECONDS),
         "blockers": blockers,
         "is_waiting": readiness.holds_up(campaign, blockers),
         "warnings": readiness.warnings(g.workspace, campaign),
-        "estimate": estimate.of(found.total, sender, tpm=campaign.tpm) if sender else None,
         "outcome": None,
         "form": more.get("form") or ScheduleForm.of(campaign),
         **_look(campaign),
         **more,
     }
     return render_template("campaigns/review.html", **values)
+
+
+@bp.get("/audience")
+def audience_part(campaign_id: int) -> str:
+    """Who gets it, counted to the end: the page shows it when it is there."""
+    campaign = campaigns.get(g.workspace, campaign_id)
+    values = _audience(campaign, seconds=COUNT_SECONDS)
+    return render_template("campaigns/_audience.html", campaign=campaign, is_final=True, **values)
 
 
 @bp.get("/preview")
@@ -103,7 +111,8 @@ def preview_html(campaign_id: int) -> Response:
 def people(campaign_id: int) -> str:
     """Some recipients whose address begins with `?q=…`, to choose one of."""
     campaign = campaigns.get(g.workspace, campaign_id)
-    found = audience.find(g.workspace, campaign, request.args.get("q", ""))
+    search = request.args.get("q", "")
+    found = patience.within(COUNT_SECONDS, partial(audience.find, g.workspace, campaign, search))
     return render_template("campaigns/_people.html", campaign=campaign, people=found)
 
 
@@ -152,6 +161,21 @@ def _scheduled(campaign: Campaign, form: ScheduleForm) -> BaseResponse:
     return redirect(url_for("campaigns.show", campaign_id=campaign.id))
 
 
+def _audience(campaign: Campaign, *, seconds: float) -> dict[str, Any]:
+    """Who is chosen and how many that are; no number when counting takes longer than that."""
+    chosen, left_out = audience_choice.names(g.workspace, campaign)
+    found = patience.within(seconds, partial(audience.preview, g.workspace, campaign))
+    sender = _sender(campaign)
+    takes = estimate.of(found.total, sender, tpm=campaign.tpm) if found and sender else None
+    return {
+        "audience": found,
+        "chosen": chosen,
+        "left_out": left_out,
+        "estimate": takes,
+        "sender": sender,
+    }
+
+
 def _look(campaign: Campaign) -> dict[str, Any]:
     reader = _reader(campaign)
     look = previews.look(_source(campaign), reader)
@@ -163,7 +187,8 @@ def _reader(campaign: Campaign) -> Recipient | None:
     chosen = request.args.get("recipient", type=int)
     if chosen is not None:
         return recipients.get(g.workspace, chosen)
-    return next(iter(audience.find(g.workspace, campaign, "", limit=1)), None)
+    ask = partial(audience.find, g.workspace, campaign, "", limit=1)
+    return next(iter(patience.within(GLANCE_SECONDS, ask) or ()), None)
 
 
 def _sender(campaign: Campaign) -> Sender | None:

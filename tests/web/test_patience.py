@@ -8,14 +8,16 @@ from threading import Timer
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from campaign_app import create_app
 from campaign_app.extensions import db
+from campaign_app.models.campaigns import Campaign
 from campaign_app.models.recipients import Recipient
 from config import Config
 from tests import factories
 from tests.api.program import Program
+from tests.campaigns import ready
 from tests.people import Person
 
 
@@ -61,6 +63,49 @@ def test_a_program_is_told_that_it_took_too_long(hana: Person, held: Recipient):
     assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
     assert "took too long" in answer.get_json()["detail"]
     assert answer.get_json()["retryable"] is True
+
+
+@pytest.fixture
+def uncountable(live_app: Flask) -> Iterator[tuple[Person, Campaign, Connection]]:
+    """A draft whose audience cannot be counted until the other transaction ends."""
+    alice = Person.enter(live_app, factories.membership(name="Alice"))
+    campaign = ready(alice)
+    db.session.commit()
+    with db.engine.connect() as other:
+        other.execute(text("LOCK TABLE suppressions IN ACCESS EXCLUSIVE MODE"))
+        yield alice, campaign, other
+
+
+def test_the_last_look_comes_at_once_and_the_number_when_it_is_there(
+    uncountable: tuple[Person, Campaign, Connection],
+):
+    alice, campaign, other = uncountable
+    url = f"/campaigns/{campaign.id}"
+    page = alice.client.get(url)
+    assert page.status_code == 200
+    assert "Counting…" in page.text
+    assert f'hx-get="{url}/audience"' in page.text
+    assert "to everybody chosen now?" in page.text
+    release = Timer(0.5, other.rollback)
+    release.start()
+    part = alice.client.get(f"{url}/audience").text
+    release.join()
+    assert "<dt>chosen</dt><dd>1</dd>" in part
+    assert "How long it takes" in part
+    assert "hx-get" not in part
+
+
+def test_a_program_is_told_in_time_that_nobody_has_counted_yet(
+    uncountable: tuple[Person, Campaign, Connection],
+):
+    alice, campaign, other = uncountable
+    url, program = f"/campaigns/{campaign.id}/status", Program.of(alice)
+    told = program.get(url).get_json()
+    assert (told["status"], told["sent"], told["done"]) == ("draft", 0, 0)
+    assert (told["total"], told["pending"], told["left_out"]) == (None, None, None)
+    other.rollback()
+    told = program.get(url).get_json()
+    assert (told["total"], told["pending"]) == (1, 1)
 
 
 def test_a_download_may_take_its_time(hana: Person, live_app: Flask):
