@@ -22,7 +22,13 @@ from campaign_app.api.shapes import (
 )
 from campaign_app.lib.tenancy import HasId
 from campaign_app.models.campaigns import Campaign, CampaignStatus
-from campaign_app.services import audience, audience_choice, campaigns, contents, direct_recipients
+from campaign_app.services import (
+    audience_choice,
+    audience_direct,
+    campaigns,
+    contents,
+    direct_recipients,
+)
 from campaign_app.services.campaigns import Draft
 from campaign_app.services.contents import Content
 from campaign_app.services.group_filling import AT_ONCE
@@ -151,7 +157,7 @@ class CampaignOut(CampaignRow):
             text=campaign.text,
             **asdict(audience_choice.of(workspace, campaign)),
             one_per_mailbox=campaign.one_per_mailbox,
-            direct_recipients=audience.count_direct(workspace, campaign),
+            direct_recipients=audience_direct.count(workspace, campaign),
             adding_recipients=direct_recipients.is_filling(workspace, campaign),
         )
 

@@ -7,19 +7,15 @@ whoever is left out, without touching a row per recipient where it can be avoide
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, delete, false, func, literal, select, text, true
+from sqlalchemy import ColumnElement, Select, false, func, literal, select, text, true
 from sqlalchemy.dialects.postgresql import insert
 
 from campaign_app.extensions import db
-from campaign_app.lib import address, like, patience
-from campaign_app.lib.arrays import any_text
-from campaign_app.lib.errors import Invalid
+from campaign_app.lib import like, patience
 from campaign_app.lib.tenancy import HasId, owned_by
 from campaign_app.models.campaigns import Campaign
-from campaign_app.models.people import User
 from campaign_app.models.recipients import (
     Group,
     GroupMember,
@@ -27,10 +23,9 @@ from campaign_app.models.recipients import (
     RecipientStatus,
     Suppression,
 )
-from campaign_app.services import audience_choice, audience_parts, group_filling, suppressions
+from campaign_app.services import audience_choice, audience_parts, group_filling
 from campaign_app.services.audience_choice import Choice
 from campaign_app.services.audience_parts import Parts, People, of_groups, people_of
-from campaign_app.services.consent import Why
 
 OPTED_OUT = (RecipientStatus.UNSUBSCRIBED, RecipientStatus.COMPLAINED)
 
@@ -139,66 +134,6 @@ def own_group(workspace: HasId, campaign: Campaign) -> int:
     return campaign.own_group_id
 
 
-def direct(workspace: HasId, campaign: Campaign, *, limit: int) -> Sequence[str]:
-    """The addresses in the campaign's own group, by alphabet."""
-    return db.session.scalars(
-        select(Recipient.email)
-        .where(Recipient.workspace_id == workspace.id)
-        .where(Recipient.id.in_(of_groups(workspace, [campaign.own_group_id or 0])))
-        .order_by(Recipient.email)
-        .limit(limit)
-    ).all()
-
-
-def count_direct(workspace: HasId, campaign: Campaign) -> int:
-    """How many are in the campaign's own group."""
-    own = of_groups(workspace, [campaign.own_group_id or 0])
-    return db.session.scalar(select(func.count()).select_from(own.subquery())) or 0
-
-
-def add_direct(
-    workspace: HasId, campaign: Campaign, emails: Iterable[str], *, user: User | None = None
-) -> None:
-    """Put addresses into the campaign's own group; who is not on the list yet is subscribed.
-
-    Raises Invalid, naming the first few, when some are no addresses, or were erased.
-    """
-    normal = addable(workspace, emails)
-    if not normal:
-        return
-    group = own_group(workspace, campaign)
-    why = Why(f"Added to the campaign “{campaign.name}”", "campaign", user)
-    group_filling.put(workspace, group, normal, why=why)
-
-
-def change_direct(
-    workspace: HasId,
-    campaign: Campaign,
-    *,
-    before: Iterable[str],
-    after: Iterable[str],
-    user: User | None = None,
-) -> None:
-    """Bring the own group from what a person saw to what they wrote; what else it holds stays."""
-    was, becomes = set(normalised(before)), set(normalised(after))
-    remove_direct(workspace, campaign, was - becomes)
-    add_direct(workspace, campaign, becomes - was, user=user)
-
-
-def remove_direct(workspace: HasId, campaign: Campaign, emails: Collection[str]) -> None:
-    """Take addresses out of the campaign's own group; they stay recipients."""
-    whose = select(Recipient.id).where(
-        Recipient.workspace_id == workspace.id, Recipient.email == any_text(emails)
-    )
-    db.session.execute(
-        delete(GroupMember).where(
-            GroupMember.workspace_id == workspace.id,
-            GroupMember.group_id == (campaign.own_group_id or 0),
-            GroupMember.recipient_id.in_(whose),
-        )
-    )
-
-
 def find(workspace: HasId, campaign: Campaign, search: str, *, limit: int = 8) -> list[Recipient]:
     """Some of the audience whose address begins with `search`, to look over their shoulders."""
     parts = audience_parts.of(workspace, campaign)
@@ -219,25 +154,6 @@ def copy_to(workspace: HasId, campaign: Campaign, copy: Campaign) -> None:
         group_filling.copy_waiting(workspace, campaign.own_group_id, to=group)
         patience.without_end()  # a million take longer than a page may
         _join(select(literal(workspace.id), literal(group), people.c.recipient_id))
-
-
-def normalised(emails: Iterable[str]) -> list[str]:
-    """The addresses in the form they are compared in, each once. Raises Invalid."""
-    results = address.normalise_many(emails)
-    wrong = [problem for _, problem in results if problem]
-    if wrong:
-        more = f" And {len(wrong) - 3:,} more like these." if len(wrong) > 3 else ""
-        raise Invalid(" ".join(wrong[:3]) + more, field="direct")
-    return list(dict.fromkeys(email for email, _ in results))
-
-
-def addable(workspace: HasId, emails: Iterable[str]) -> list[str]:
-    """The normalised addresses, none of which was erased. Raises Invalid, naming the first few."""
-    normal = normalised(emails)
-    if erased := sorted(suppressions.erased(workspace, normal)):
-        more = f" And {len(erased) - 3:,} more like these." if len(erased) > 3 else ""
-        raise Invalid(f"{', '.join(erased[:3])}: {suppressions.ERASED}{more}", field="direct")
-    return normal
 
 
 def _join(rows: Select[int, int, int]) -> None:

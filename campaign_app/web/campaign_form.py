@@ -24,6 +24,7 @@ from campaign_app.models.campaigns import Campaign
 from campaign_app.services import (
     audience,
     audience_choice,
+    audience_direct,
     campaigns,
     contents,
     groups,
@@ -129,7 +130,7 @@ class CampaignForm(ContentForm):
 
     def save_direct(self, campaign: Campaign) -> None:
         """Bring the campaign's own group to what was written."""
-        audience.change_direct(
+        audience_direct.change(
             g.workspace,
             campaign,
             before=addresses(self.direct_before.data),
@@ -140,14 +141,14 @@ class CampaignForm(ContentForm):
     def validate_direct(self, field: TextAreaField) -> None:
         """Name the first few that are no addresses, or those of erased people."""
         try:
-            audience.addable(g.workspace, addresses(field.data))
+            audience_direct.addable(g.workspace, addresses(field.data))
         except Invalid as error:
             raise ValidationError(error.message) from None
 
 
 def of_campaign(campaign: Campaign) -> dict[str, Any]:
     """What the form of a campaign begins with."""
-    shown = audience.direct(g.workspace, campaign, limit=SHOWN + 1)
+    shown = audience_direct.some(g.workspace, campaign, limit=SHOWN + 1)
     direct = "\n".join(shown) if len(shown) <= SHOWN else ""
     return {
         "sender_id": campaign.sender_id or "",

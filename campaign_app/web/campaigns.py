@@ -9,7 +9,7 @@ from campaign_app.extensions import db
 from campaign_app.lib.errors import Invalid
 from campaign_app.models.campaigns import EDITABLE, LIVE, Campaign, CampaignStatus
 from campaign_app.services import (
-    audience,
+    audience_direct,
     campaign_pages,
     campaigns,
     groups,
@@ -169,7 +169,7 @@ def _editor(form: CampaignForm, campaign: Campaign | None) -> str | tuple[str, i
         campaign=campaign,
         sizes=groups.sizes(g.workspace),
         merge_fields=merge_fields.offered(g.workspace),
-        direct=audience.count_direct(g.workspace, campaign) if campaign else 0,
+        direct=audience_direct.count(g.workspace, campaign) if campaign else 0,
         shown=SHOWN,
         has_senders=bool(senders.every(g.workspace)),
     )

@@ -10,7 +10,7 @@ import pytest
 from campaign_app.extensions import db, redis
 from campaign_app.lib import clock
 from campaign_app.models.recipients import RecipientStatus, WaitingAddresses
-from campaign_app.services import audience, campaigns, group_filling, recipients
+from campaign_app.services import audience, audience_direct, campaigns, group_filling, recipients
 from campaign_app.services.consent import Why
 from campaign_app.tasks import dispatch, jobs
 from tests import factories
@@ -76,7 +76,7 @@ def test_a_change_replaces_all_who_were_named_directly_and_no_group(program: Pro
     program.patch(f"/campaigns/{made['id']}", {"name": "Other"})
     assert total(program, made["id"]) == 5
     program.patch(f"/campaigns/{made['id']}", {"recipient_emails": ["cy@example.com"]})
-    direct = audience.direct(program.workspace, campaign, limit=9)
+    direct = audience_direct.some(program.workspace, campaign, limit=9)
     assert (direct, total(program, made["id"])) == (["cy@example.com"], 4)
     assert recipients.by_email(program.workspace, "file@example.com")
 

@@ -23,7 +23,7 @@ from campaign_app.models.imports import Import, ImportState
 from campaign_app.models.people import User, Workspace
 from campaign_app.models.recipients import Recipient
 from campaign_app.models.uploads import Upload
-from campaign_app.services import audience
+from campaign_app.services import audience_direct
 from campaign_app.services import uploads as rows
 from campaign_app.services.uploads import Source
 from tests import factories
@@ -58,7 +58,7 @@ def test_a_list_in_a_bucket_is_imported_and_removed(
     row = imported(workspace, stores, b"email,name\nana@example.com,Ana\nbad,\n")
     assert (row.state, row.rows, row.new, row.invalid) == (ImportState.DONE, 2, 1, 1)
     campaign = db.session.query(Campaign).filter_by(workspace_id=workspace.id).one()
-    assert audience.direct(workspace, campaign, limit=9) == ["ana@example.com"]
+    assert audience_direct.some(workspace, campaign, limit=9) == ["ana@example.com"]
     assert s3.objects() == []
     assert not list((tmp_path / "uploads").rglob("*[0-9a-f]" * 8))
 

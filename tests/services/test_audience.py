@@ -12,7 +12,7 @@ from campaign_app.models.messages import Message
 from campaign_app.models.people import Workspace
 from campaign_app.models.recipients import ConsentEvent, Recipient, RecipientStatus, Suppression
 from campaign_app.sending.plan import plan
-from campaign_app.services import audience, audience_choice, segments
+from campaign_app.services import audience, audience_choice, audience_direct, segments
 from campaign_app.services.audience_choice import Choice
 from tests import factories
 from tests.people import Person
@@ -64,7 +64,7 @@ def test_direct_recipients_are_created_subscribed_and_counted_once(alice: Person
         alice.workspace, groups=[factories.group(alice.workspace, members=[known])]
     )
     emails = ["Ana@Example.com", "new@example.com", "new@example.com"]
-    audience.add_direct(alice.workspace, campaign, emails, user=alice.user)
+    audience_direct.add(alice.workspace, campaign, emails, user=alice.user)
     found = audience.preview(alice.workspace, campaign)
     assert (found.selected, found.duplicates, found.total) == (3, 1, 2)
     event = db.session.query(ConsentEvent).filter_by(workspace_id=alice.workspace.id).one()
@@ -73,20 +73,20 @@ def test_direct_recipients_are_created_subscribed_and_counted_once(alice: Person
 
 def test_taking_direct_recipients_out_leaves_them_on_the_list(alice: Person):
     campaign = factories.campaign(alice.workspace)
-    audience.add_direct(alice.workspace, campaign, ["a@example.com", "b@example.com"])
-    audience.remove_direct(alice.workspace, campaign, ["a@example.com"])
-    assert audience.direct(alice.workspace, campaign, limit=10) == ["b@example.com"]
-    assert audience.count_direct(alice.workspace, campaign) == 1
+    audience_direct.add(alice.workspace, campaign, ["a@example.com", "b@example.com"])
+    audience_direct.remove(alice.workspace, campaign, ["a@example.com"])
+    assert audience_direct.some(alice.workspace, campaign, limit=10) == ["b@example.com"]
+    assert audience_direct.count(alice.workspace, campaign) == 1
     assert db.session.query(Recipient).filter_by(workspace_id=alice.workspace.id).count() == 2
 
 
 def test_wrong_addresses_are_named_and_nobody_is_added(alice: Person):
     campaign = factories.campaign(alice.workspace)
     with pytest.raises(Invalid) as refusal:
-        audience.add_direct(alice.workspace, campaign, ["a@example.com", "no at sign"])
+        audience_direct.add(alice.workspace, campaign, ["a@example.com", "no at sign"])
     assert refusal.value.field == "direct"
     assert "no at sign" in refusal.value.message
-    assert audience.count_direct(alice.workspace, campaign) == 0
+    assert audience_direct.count(alice.workspace, campaign) == 0
 
 
 def test_a_strangers_group_cannot_be_chosen(alice: Person, charlie: Person):

@@ -9,7 +9,14 @@ from campaign_app.extensions import db
 from campaign_app.lib.errors import Conflict, Invalid, NotFound
 from campaign_app.models.campaigns import CampaignStatus
 from campaign_app.models.recipients import Group
-from campaign_app.services import audience, audience_choice, campaigns, group_endings, tallies
+from campaign_app.services import (
+    audience,
+    audience_choice,
+    audience_direct,
+    campaigns,
+    group_endings,
+    tallies,
+)
 from campaign_app.services.audience_choice import Choice
 from campaign_app.services.campaigns import Draft
 from campaign_app.services.contents import Content
@@ -74,7 +81,7 @@ def test_only_drafts_and_scheduled_ones_are_edited(alice: Person, status: Campai
 
 def test_a_copy_is_a_draft_with_the_same_content_and_audience(alice: Person):
     campaign = ready(alice, status=CampaignStatus.COMPLETED, tpm=30)
-    audience.add_direct(alice.workspace, campaign, ["direct@example.com"])
+    audience_direct.add(alice.workspace, campaign, ["direct@example.com"])
     copy = campaigns.duplicate(alice.workspace, campaign, user=alice.user)
     assert (copy.status, copy.tpm, copy.html) == (CampaignStatus.DRAFT, 30, campaign.html)
     assert copy.own_group_id != campaign.own_group_id
@@ -100,7 +107,7 @@ def test_a_cancelled_campaign_is_deleted_only_when_it_has_come_to_rest(alice: Pe
 
 def test_deleting_takes_the_hidden_group_along(alice: Person):
     campaign = factories.campaign(alice.workspace)
-    audience.add_direct(alice.workspace, campaign, ["direct@example.com"])
+    audience_direct.add(alice.workspace, campaign, ["direct@example.com"])
     campaigns.delete(alice.workspace, campaign, user=alice.user)
     assert not db.session.query(Group).filter_by(workspace_id=alice.workspace.id).count()
 
@@ -110,7 +117,7 @@ def test_deleting_leaves_a_large_hidden_group_to_be_emptied_later(
 ):
     monkeypatch.setattr(group_endings, "PURGED_AT_ONCE", 1)
     campaign = factories.campaign(alice.workspace)
-    audience.add_direct(alice.workspace, campaign, ["one@example.com", "two@example.com"])
+    audience_direct.add(alice.workspace, campaign, ["one@example.com", "two@example.com"])
     own = campaign.own_group_id
     campaigns.delete(alice.workspace, campaign, user=alice.user)
     assert tallies.of_group(alice.workspace, own) == 2

@@ -12,7 +12,7 @@ import pytest
 from campaign_app.extensions import db
 from campaign_app.lib import clock
 from campaign_app.models.campaigns import Campaign, CampaignStatus
-from campaign_app.services import audience, group_filling
+from campaign_app.services import audience, audience_direct, group_filling
 from campaign_app.services.consent import Why
 from tests import factories
 from tests.campaigns import ready
@@ -53,7 +53,7 @@ def test_the_preview_is_framed_without_scripts_and_filled_in_as_the_recipient(al
 def test_readers_are_found_by_their_address(alice: Person):
     campaign = ready(alice)
     factories.recipient(alice.workspace, email="stranger@example.com")
-    audience.add_direct(alice.workspace, campaign, ["zoe@example.com", "zora@example.com"])
+    audience_direct.add(alice.workspace, campaign, ["zoe@example.com", "zora@example.com"])
     db.session.commit()
     found = alice.client.get(f"/campaigns/{campaign.id}/people?q=ZO").text
     assert "zoe@example.com" in found

@@ -6,7 +6,7 @@ import pytest
 
 from campaign_app.extensions import db
 from campaign_app.models.campaigns import Campaign, CampaignStatus
-from campaign_app.services import audience
+from campaign_app.services import audience, audience_direct
 from tests import factories
 from tests.campaigns import ready
 from tests.people import Person
@@ -74,11 +74,11 @@ def test_every_mistake_is_shown_and_nothing_typed_is_lost(alice: Person):
 
 def test_editing_changes_the_direct_recipients_that_were_shown(alice: Person):
     campaign = ready(alice)
-    audience.add_direct(alice.workspace, campaign, ["a@example.com", "b@example.com"])
+    audience_direct.add(alice.workspace, campaign, ["a@example.com", "b@example.com"])
     db.session.commit()
     page = alice.client.get(f"/campaigns/{campaign.id}/edit").text
     assert "a@example.com\nb@example.com</textarea>" in page
-    audience.add_direct(alice.workspace, campaign, ["uploaded@example.com"])
+    audience_direct.add(alice.workspace, campaign, ["uploaded@example.com"])
     db.session.commit()
     form = {
         "name": "New",
@@ -88,7 +88,7 @@ def test_editing_changes_the_direct_recipients_that_were_shown(alice: Person):
     alice.client.post(f"/campaigns/{campaign.id}/edit", data={**form, "then": "stay"})
     db.session.expire_all()
     assert campaign.name == "New"
-    left = audience.direct(alice.workspace, campaign, limit=10)
+    left = audience_direct.some(alice.workspace, campaign, limit=10)
     assert left == ["b@example.com", "uploaded@example.com"]
 
 
