@@ -36,6 +36,8 @@ class Dialect:
     delimiter: str = ","
     sheet: str = ""
     header_row: int = 1
+    encoding_chosen: bool = False
+    """Whether a person has said so, against what the file seemed to be."""
 
     @classmethod
     def from_options(cls, options: dict[str, Any]) -> Dialect:
@@ -47,6 +49,7 @@ class Dialect:
                 delimiter=str(options.get("delimiter", ",")),
                 sheet=str(options.get("sheet", "")),
                 header_row=int(options.get("header_row", 1)),
+                encoding_chosen=bool(options.get("encoding_chosen", False)),
             )
         except (TypeError, ValueError):
             raise Invalid("The header row must be a number.", field="header_row") from None

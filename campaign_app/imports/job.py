@@ -6,7 +6,6 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, func, select
@@ -22,7 +21,6 @@ from campaign_app.imports.prepare import Batch, Preparer, attribute_columns
 from campaign_app.imports.readers import Rows, open_rows
 from campaign_app.lib import logs, tenancy
 from campaign_app.lib.clock import now
-from campaign_app.lib.storage import BUCKET_KEY
 from campaign_app.lib.stores import Stores
 from campaign_app.models.imports import EmptyCells, Existing, Import, ImportState
 from campaign_app.models.people import Workspace
@@ -144,7 +142,7 @@ class Job:
         with (
             self._tables(merger),
             self.stores.local_path(row.storage_key) as path,
-            open_rows(path, _whole(row.storage_key, path, dialect)) as rows,
+            open_rows(path, preview.settled(path, dialect)) as rows,
         ):
             rows.head(dialect.header_row)
             prepared = _prepared(rows, preparer, size, merger.meet)
@@ -161,11 +159,6 @@ class Job:
             self.connection.rollback()
             merger.close()
             self.connection.commit()
-
-
-def _whole(key: str, path: Path, dialect: Dialect) -> Dialect:
-    """Of what lies in a bucket, only the head has been looked into."""
-    return preview.settled(path, dialect) if key.startswith(BUCKET_KEY) else dialect
 
 
 def orders_of(row: Row[Any] | Import) -> Orders:

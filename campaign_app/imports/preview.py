@@ -39,7 +39,7 @@ def detect(path: Path) -> Dialect:
     """Find out how to read a file. Raises errors.Invalid, with the remedy, for what is no table."""
     if kind_of(path) is Kind.EXCEL:
         return _detect_sheet(path)
-    encoding = encodings.encoding_of(path)
+    encoding = encodings.likely_encoding_of(path)
     delimiter = dialects.delimiter_of(_first_text(path, encoding))
     return with_header(path, Dialect(encoding=encoding, delimiter=delimiter))
 
@@ -80,11 +80,11 @@ def preview(path: Path, dialect: Dialect, *, former: Sequence[dict[str, Any]] = 
 
 
 def settled(path: Path, dialect: Dialect) -> Dialect:
-    """The dialect that was found by a text's head alone, now that the whole file is here.
+    """The dialect that a few pieces of a text spoke for, now that there is time for all of it.
 
-    The first accent may stand in the last row: what is not UTF-8 after all has a code page.
+    The first accent may stand in the last row. What a person has chosen stays.
     """
-    if dialect.kind is Kind.EXCEL or dialect.encoding != "utf-8":
+    if dialect.kind is Kind.EXCEL or dialect.encoding_chosen:
         return dialect
     return replace(dialect, encoding=encodings.encoding_of(path))
 

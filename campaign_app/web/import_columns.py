@@ -44,7 +44,9 @@ def dialect_from(values: Values, row: Import) -> Dialect:
     saved = Dialect.from_options(row.options)
     if "header_row" not in values:
         return saved
-    chosen = Dialect.from_options({"kind": saved.kind, **_chosen(values)})
+    said = Dialect.from_options({"kind": saved.kind, **_chosen(values)})
+    is_own = saved.encoding_chosen or said.encoding != saved.encoding
+    chosen = replace(said, encoding_chosen=is_own)
     if values.get("read_as", signature(chosen)) != signature(chosen):
         with file_of(row) as path:
             return preview.with_header(path, chosen)
