@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from campaign_app.imports.importing import counts_of
 from campaign_app.imports.job import COUNTS, Job, orders_of
-from campaign_app.imports.merge import Merged, Merger
+from campaign_app.imports.merge import Compared, Merger, take_turn
 from campaign_app.imports.prepare import Batch
 from campaign_app.imports.rejects import RejectsFile
 from campaign_app.lib.arrays import text_literal
@@ -37,12 +37,15 @@ def work(job: Job) -> ImportState:
     examples = _Examples(job, row.workspace_id)
     with (
         RejectsFile(job.stores.state_path / job.rejected_key) as rejects,
-        job.batches(row, merger) as batches,
+        merger.ready(),
+        job.batches(row) as batches,
     ):
         for batch in batches:
             rejects.add(batch.rejected)
-            found = job.again(lambda batch=batch: merger.compare(batch))  # type: ignore[misc]
-            totals.update(counts_of(batch, found))
+            merger.mind_the_plan()
+            take_turn(job.connection, row.workspace_id)
+            found = merger.compare(batch)
+            totals.update(counts_of(batch, found.counts))
             examples.add(batch, found)
             stop = job.report(bytes_read=batch.bytes_read, **totals)
             job.connection.commit()
@@ -62,7 +65,7 @@ class _Examples:
         self._workspace_id = workspace_id
         self.found: dict[str, list[Example]] = {name: [] for name in COUNTS if name != "rows"}
 
-    def add(self, batch: Batch, merged: Merged) -> None:
+    def add(self, batch: Batch, merged: Compared) -> None:
         """Take what is still missing from a batch that was compared."""
         changed = {*merged.new, *merged.differing}
         same = (p for p, first in enumerate(batch.firsts) if first and p not in changed)

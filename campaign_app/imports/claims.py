@@ -66,6 +66,14 @@ def report(connection: Connection, import_id: int, token: str, **values: object)
     return bool(row.stop_requested)
 
 
+def hold(connection: Connection, import_id: int, token: str) -> None:
+    """Let nobody take the import over while this transaction lasts. Raises LostClaimError."""
+    ours = (Import.id == import_id, Import.worker == token, Import.state.in_(AT_WORK))
+    statement = select(Import.id).where(*ours).with_for_update(read=True)
+    if connection.execute(statement).first() is None:
+        raise LostClaimError
+
+
 @contextmanager
 def kept_alive(engine: Engine, import_id: int, token: str) -> Iterator[None]:
     """Report every ten seconds meanwhile: a great workbook is silent for a minute at first."""

@@ -12,8 +12,9 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from campaign_app.imports.halves import Halves
 from campaign_app.imports.job import COUNTS, Job, orders_of
-from campaign_app.imports.merge import Merged, Merger
+from campaign_app.imports.merge import Written
 from campaign_app.imports.prepare import Batch
 from campaign_app.imports.rejects import RejectsFile
 from campaign_app.lib import metrics
@@ -23,12 +24,12 @@ from campaign_app.models.imports import ImportState
 def work(job: Job) -> ImportState:
     """Import a file to its end, or until somebody stops it or others must have their turn."""
     row = job.load()
-    merger = Merger(job.connection, orders_of(row))
     with (
         RejectsFile(job.stores.state_path / job.rejected_key) as rejects,
-        job.batches(row, merger) as batches,
+        Halves.ready(job, orders_of(row)) as halves,
+        job.batches(row) as batches,
     ):
-        state = _write(job, row, batches, merger, rejects)
+        state = _write(job, row, batches, halves, rejects)
     if state == ImportState.DONE:
         job.end(state, bytes_read=row.size)
         job.stores.discard(row.storage_key)
@@ -41,13 +42,14 @@ def work(job: Job) -> ImportState:
 
 
 def _write(
-    job: Job, row: Row[Any], batches: Iterator[Batch], merger: Merger, rejects: RejectsFile
+    job: Job, row: Row[Any], batches: Iterator[Batch], halves: Halves, rejects: RejectsFile
 ) -> ImportState:
     """Write batch by batch, and tell how it ended."""
     totals = Counter({name: getattr(row, name) for name in COUNTS})
     read = 0
     job.report(rejected_key=job.rejected_key)
-    for batch in batches:
+    job.connection.commit()
+    for number, batch in enumerate(batches, start=1):
         read += batch.rows
         rejects.add(batch.rejected)
         if read <= row.rows:
@@ -55,7 +57,11 @@ def _write(
             job.connection.commit()
             job.turn.caught_up()
         else:
-            stop = _write_one(job, batch, merger, totals)
+            counts = counts_of(batch, halves.write(batch, number))
+            totals.update(counts)
+            stop = job.report(bytes_read=batch.bytes_read, **totals)
+            job.connection.commit()
+            metrics.import_rows(counts)
         if stop:
             return ImportState.STOPPED
         if read > row.rows and job.turn.is_over():
@@ -65,26 +71,17 @@ def _write(
     return ImportState.DONE
 
 
-def _write_one(job: Job, batch: Batch, merger: Merger, totals: Counter[str]) -> bool:
-    counts = counts_of(batch, job.again(lambda: merger.merge(batch)))
-    totals.update(counts)
-    metrics.import_rows(counts)
-    stop = job.report(bytes_read=batch.bytes_read, **totals)
-    job.connection.commit()
-    return stop
-
-
-def counts_of(batch: Batch, merged: Merged) -> dict[str, int]:
+def counts_of(batch: Batch, written: Written) -> dict[str, int]:
     """The counts of a batch. Everybody counts once per file, at the first row; so "unchanged" can
     fall, when somebody whom the file left as they were is changed by a later row.
     """
     people = sum(batch.firsts)
     return {
         "rows": batch.rows,
-        "new": len(merged.new),
-        "updated": merged.updated,
-        "unchanged": people - len(merged.new) - merged.updated,
+        "new": written.new,
+        "updated": written.updated,
+        "unchanged": people - written.new - written.updated,
         "duplicates": batch.rows - len(batch.rejected) - people,
         "invalid": len(batch.rejected),
-        "suppressed": len(merged.suppressed),
+        "suppressed": written.suppressed,
     }

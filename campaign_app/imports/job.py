@@ -16,9 +16,10 @@ from campaign_app.imports.ahead import one_ahead
 from campaign_app.imports.claims import Claim, LostClaimError
 from campaign_app.imports.dialects import Dialect
 from campaign_app.imports.mapping import Column, Target
-from campaign_app.imports.merge import Disturbed, Merger, Orders
+from campaign_app.imports.merge import Disturbed, Orders
 from campaign_app.imports.prepare import Batch, Preparer, attribute_columns
 from campaign_app.imports.readers import Rows, open_rows
+from campaign_app.imports.seen import Seen
 from campaign_app.lib import logs, tenancy
 from campaign_app.lib.clock import now
 from campaign_app.lib.stores import Stores
@@ -129,8 +130,8 @@ class Job:
         return work()
 
     @contextlib.contextmanager
-    def batches(self, row: Row[Any], merger: Merger) -> Iterator[Iterator[Batch]]:
-        """The file's rows as people, the next batch always in the making; tables for the merger."""
+    def batches(self, row: Row[Any]) -> Iterator[Iterator[Batch]]:
+        """The file's rows as people, the next batch always in the making."""
         dialect = Dialect.from_options(row.options)
         columns = mapping.from_entries(row.mapping)
         mapping.check(columns)
@@ -140,25 +141,13 @@ class Job:
         )
         size = max(BATCH_ROWS // (1 + len(row.group_ids)), 100)
         with (
-            self._tables(merger),
             self.stores.local_path(row.storage_key) as path,
             open_rows(path, preview.settled(path, dialect)) as rows,
         ):
             rows.head(dialect.header_row)
-            prepared = _prepared(rows, preparer, size, merger.meet)
+            prepared = _prepared(rows, preparer, size)
             with contextlib.closing(one_ahead(prepared)) as batches:
                 yield batches
-
-    @contextlib.contextmanager
-    def _tables(self, merger: Merger) -> Iterator[None]:
-        merger.open()
-        self.connection.commit()
-        try:
-            yield
-        finally:
-            self.connection.rollback()
-            merger.close()
-            self.connection.commit()
 
 
 def orders_of(row: Row[Any] | Import) -> Orders:
@@ -180,12 +169,11 @@ def _names_people(columns: Sequence[Column]) -> bool:
     return any(column.target in NAMES for column in columns)
 
 
-def _prepared(
-    rows: Rows, preparer: Preparer, size: int, meet: Callable[[Batch], None]
-) -> Iterator[Batch]:
+def _prepared(rows: Rows, preparer: Preparer, size: int) -> Iterator[Batch]:
+    met = Seen()
     for first, chunk in rows.chunks(size):
         batch = preparer.batch(first, chunk)
-        meet(batch)
+        batch.firsts = list(map(met.add, batch.emails))
         batch.bytes_read = rows.bytes_read
         yield batch
 

@@ -9,7 +9,8 @@ looks only at what differs. Whoever is not subscribed keeps that status: nothing
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -24,7 +25,8 @@ from campaign_app.imports.seen import Seen
 from campaign_app.lib.arrays import literal, text_literal
 
 _COPY_BYTES = 256 * 1024
-_DEADLOCK = "40P01"
+_IN_THE_WAY = ("40P01", "55P03")
+"""Deadlock detected, lock not available (PostgreSQL's appendix A)."""
 _LOCK_KIND = 0x1ABE1
 FEW = 1_000
 """People of a workspace who may be read for each address without anybody noticing."""
@@ -61,17 +63,31 @@ class Orders:
 
 
 @dataclass(frozen=True, slots=True)
-class Merged:
-    """What one batch changed, or would change. A person counts once per file, at the first row.
+class Written:
+    """How many people a batch changed, or would. Each counts once per file, at the first row."""
 
-    The lists are places in the batch, from 0, of people who are met for the first time.
-    """
+    new: int = 0
+    updated: int = 0
+    suppressed: int = 0
+
+    def __add__(self, other: Written) -> Written:
+        """Both together."""
+        suppressed = self.suppressed + other.suppressed
+        return Written(self.new + other.new, self.updated + other.updated, suppressed)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Who of a batch would be changed: places in it, from 0, of people met for the first time."""
 
     new: Sequence[int] = ()
-    updated: int = 0
     differing: Sequence[int] = ()
-    """Known only to a dry run."""
     suppressed: Sequence[int] = ()
+
+    @property
+    def counts(self) -> Written:
+        """How many these are."""
+        return Written(len(self.new), len(self.differing), len(self.suppressed))
 
 
 @dataclass(slots=True)
@@ -83,78 +99,78 @@ class _Known:
 
 
 class Merger:
-    """Writes the batches of one import over one connection, and remembers whom it has met."""
+    """Writes the batches of one import, or half of each, over one connection.
+
+    The caller begins each transaction (`take_turn`) and commits it.
+    """
 
     def __init__(self, connection: Connection, orders: Orders) -> None:
-        self._connection = connection
+        self.connection = connection
         self._orders = orders
         self._values = orders.as_values()
-        self._met = Seen()
         self._differing = Seen()
         self._since: datetime | None = None
-        self._number = 0
         self._people = 0
         self._trusted_up_to = FEW
 
-    def open(self) -> None:
-        """Make the temporary table; it ends with the connection's session, or with `close`."""
-        self._connection.execute(text(statements.TABLE))
-        history = self._connection.execute(text(statements.HISTORY), self._values).one()
-        self._since, self._number, self._people = history
+    @contextmanager
+    def ready(self) -> Iterator[None]:
+        """With the temporary table, which goes because the connection returns to a pool."""
+        self.connection.execute(text(statements.TABLE))
+        history = self.connection.execute(text(statements.HISTORY), self._values).one()
+        self._since, self._people = history
+        self.connection.commit()
+        try:
+            yield
+        finally:
+            self.connection.rollback()
+            self.connection.execute(text("DROP TABLE IF EXISTS import_stage"))
+            self.connection.commit()
 
-    def close(self) -> None:
-        """Drop the temporary table, because the connection goes back to a pool."""
-        self._connection.execute(text("DROP TABLE IF EXISTS import_stage"))
+    def written(self, number: int) -> Written | None:
+        """What is in the database of the half batch with this number; None: nothing yet."""
+        values = self._values | {"number": number}
+        row = self.connection.execute(text(statements.WRITTEN), values).one_or_none()
+        return Written(*row) if row else None
 
-    def meet(self, batch: Batch) -> None:
-        """Note who of a batch is in the file for the first time; once for each batch."""
-        batch.firsts = list(map(self._met.add, batch.emails))
-
-    def merge(self, batch: Batch) -> Merged:
+    def merge(self, batch: Batch, number: int, *, is_noted: bool = False) -> Written:
         """Add those who are new, and update those who are on the list as the orders say.
 
-        Raises Disturbed: the caller rolls back and tries again.
+        `number` is what an undo goes by, and above that of all batches before. With `is_noted`,
+        `written` will know of it even if nothing changes. Raises Disturbed: the caller rolls back
+        and tries again.
         """
-        if not batch.emails:
-            return Merged()
-        try:
-            return self._merge(batch)
-        except IntegrityError as error:
-            raise Disturbed from error
-        except DBAPIError as error:
-            if is_deadlock(error):
-                raise Disturbed from error
-            raise
+        if not batch.emails and not is_noted:
+            return Written()
+        with disturbances():
+            return self._merge(batch, {"number": number, "is_noted": is_noted})
 
-    def compare(self, batch: Batch) -> Merged:
+    def compare(self, batch: Batch) -> Compared:
         """What `merge` would do; nothing is written."""
         if not batch.emails:
-            return Merged()
-        take_turn(self._connection, self._orders.workspace_id)
+            return Compared()
         known = self._look_up(batch)
         self._stage(batch, known)
-        row = self._connection.execute(text(statements.COMPARE), self._values).one()
+        row = self.connection.execute(text(statements.COMPARE), self._values).one()
         emails = batch.emails
         differing = [place for place in row.differing if self._differing.add(emails[place])]
         new = [p for p, first in enumerate(batch.firsts) if first and p not in known.ids]
-        return Merged(new, len(differing), differing, known.suppressed)
+        return Compared(new, differing, known.suppressed)
 
-    def _merge(self, batch: Batch) -> Merged:
-        take_turn(self._connection, self._orders.workspace_id)
+    def _merge(self, batch: Batch, noted: dict[str, Any]) -> Written:
         known = self._look_up(batch)
         new = [place for place in range(len(batch.emails)) if place not in known.ids]
         made = self._insert(batch, new)
         self._stage(batch, known)
-        values = {"made": literal(made), "number": self._number + 1, "since": self._since}
-        row = self._connection.execute(text(statements.WRITE), self._values | values).one()
+        values = {"made": literal(made), "since": self._since, "suppressed": len(known.suppressed)}
+        row = self.connection.execute(text(statements.WRITE), self._values | values | noted).one()
         if row.changed != row.differing:
             raise Disturbed
-        self._number += 1
         self._people += len(new)
-        return Merged(new, row.updated, (), known.suppressed)
+        return Written(len(new), row.updated, len(known.suppressed))
 
-    def _mind_the_plan(self) -> None:
-        """See to it that addresses are looked up by their index.
+    def mind_the_plan(self) -> None:
+        """See to it that addresses are looked up by their index; a transaction of its own.
 
         Every index of the table begins with the workspace. While the statistics say that it is
         empty, as after the undo of all there was, the smallest of them looks best, and for each
@@ -162,16 +178,17 @@ class Merger:
         """
         if self._people < self._trusted_up_to:
             return
+        begin(self.connection)
         values = {"emails": "{}", "workspace_id": self._orders.workspace_id}
-        plan = self._connection.scalars(text(statements.HOW_LOOKED_UP), values).all()
+        plan = self.connection.scalars(text(statements.HOW_LOOKED_UP), values).all()
         if not any(statements.ADDRESS_INDEX in line for line in plan):
-            self._connection.execute(text(statements.ANALYZE))
+            self.connection.execute(text(statements.ANALYZE))
             self._trusted_up_to = 2 * self._people
+        self.connection.commit()
 
     def _look_up(self, batch: Batch) -> _Known:
-        self._mind_the_plan()
         values = {"emails": text_literal(batch.emails), "workspace_id": self._orders.workspace_id}
-        row = self._connection.execute(text(statements.LOOK_UP), values).one()
+        row = self.connection.execute(text(statements.LOOK_UP), values).one()
         ids = {place - 1: found for place, found in zip(row.places, row.ids, strict=True)}
         suppressed = [place - 1 for place in row.suppressed if batch.firsts[place - 1]]
         return _Known(ids, sorted(suppressed))
@@ -180,7 +197,7 @@ class Merger:
         """Copy new people into the table, and give their ids."""
         if not new:
             return []
-        ids: list[int] = self._connection.execute(
+        ids: list[int] = self.connection.execute(
             text(statements.IDS), {"number": len(new)}
         ).scalar_one()
         orders, emails, texts = self._orders, batch.emails, batch.texts
@@ -196,7 +213,7 @@ class Merger:
 
     def _stage(self, batch: Batch, known: _Known) -> None:
         """Put those who are on the list already into the temporary table."""
-        self._connection.execute(text("TRUNCATE import_stage"))
+        self.connection.execute(text("TRUNCATE import_stage"))
         texts, firsts = batch.texts, batch.firsts
         self._copy(
             "COPY import_stage FROM STDIN",
@@ -211,7 +228,7 @@ class Merger:
         if not lines:
             return
         data = "".join(lines).encode()
-        cursor = self._connection.connection.cursor()
+        cursor = self.connection.connection.cursor()
         try:
             cursor.copy_expert(statement, io.BytesIO(data), _COPY_BYTES)
         except psycopg2.Error as error:  # the driver's own, past SQLAlchemy: one of SQLAlchemy's
@@ -222,9 +239,25 @@ class Merger:
 
 def take_turn(connection: Connection, workspace_id: int) -> None:
     """Begin a transaction that writes many of a workspace's people."""
-    connection.execute(text(statements.BEGIN), {"kind": _LOCK_KIND, "workspace_id": workspace_id})
+    values = {"kind": _LOCK_KIND, "workspace_id": workspace_id, "lock_timeout": "0"}
+    connection.execute(text(statements.TAKE_TURN), values)
 
 
-def is_deadlock(error: DBAPIError) -> bool:
-    """Whether two writers waited for each other, and this one had to give way."""
-    return getattr(error.orig, "pgcode", "") == _DEADLOCK
+def begin(connection: Connection, *, lock_seconds: float = 0) -> None:
+    """Begin a transaction about thousands of people without taking turns.
+
+    It waits for a lock so many seconds, or (0) as long as that takes.
+    """
+    milliseconds = str(round(lock_seconds * 1000))
+    connection.execute(text(statements.BEGIN), {"lock_timeout": milliseconds})
+
+
+@contextmanager
+def disturbances() -> Iterator[None]:
+    """Turn the database's complaints about somebody else's writing into Disturbed."""
+    try:
+        yield
+    except DBAPIError as error:
+        if isinstance(error, IntegrityError) or getattr(error.orig, "pgcode", "") in _IN_THE_WAY:
+            raise Disturbed from error
+        raise

@@ -6,18 +6,25 @@ TABLE = """
 CREATE TEMP TABLE import_stage (n int, id bigint, first boolean, name text, attributes jsonb)
 """
 
-# Imports of one workspace take turns by batches: two that name the same people in different order
-# would lock each other's rows. A limit on statements is meant for pages, not for batches. And what
-# a crash of the database takes back, it takes back whole: the next worker does it again. A batch is
-# thousands of people, for whom reading all of some hundred thousand looks cheaper than their index.
+# A limit on statements is meant for pages, not for batches. Of what a crash of the database takes
+# back, the last is taken back first: the next worker does it again. A batch is thousands of people,
+# for whom reading all of some hundred thousand looks cheaper than their index.
 BEGIN = """
 SELECT set_config('statement_timeout', '0', true), set_config('synchronous_commit', 'off', true),
-       set_config('enable_seqscan', 'off', true),
-       pg_advisory_xact_lock(:kind, hashint8(:workspace_id))
+       set_config('enable_seqscan', 'off', true), set_config('lock_timeout', :lock_timeout, true)
+"""
+
+# Imports of one workspace take turns by batches: two that name the same people in different order
+# would lock each other's rows.
+TAKE_TURN = f"{BEGIN}, pg_advisory_xact_lock(:kind, hashint8(:workspace_id))"
+
+WRITTEN = """
+SELECT cardinality(made), people_updated, people_suppressed FROM import_batches
+WHERE workspace_id = :workspace_id AND import_id = :import_id AND number = :number
 """
 
 HISTORY = """
-SELECT coalesce(min(created_at), now()) AS since, coalesce(max(number), 0) AS number, (
+SELECT coalesce(min(created_at), now()) AS since, (
   SELECT coalesce(sum(number), 0) FROM tallies
   WHERE workspace_id = :workspace_id AND group_id = 0 AND tag = ''
 ) AS people
@@ -122,20 +129,22 @@ WRITE = """
   ON CONFLICT DO NOTHING
   RETURNING group_id, recipient_id
 ), kept AS (
-  INSERT INTO import_batches (workspace_id, import_id, number, made, changed, names, attributes,
-                              tags, updated, joined, joined_groups)
-  SELECT :workspace_id, :import_id, :number, CAST(:made AS bigint[]), b.*, j.*
+  INSERT INTO import_batches (workspace_id, import_id, number, people_suppressed, made, changed,
+                              names, attributes, tags, updated, people_updated,
+                              joined, joined_groups)
+  SELECT :workspace_id, :import_id, :number, :suppressed, CAST(:made AS bigint[]), b.*, j.*
   FROM (
     SELECT coalesce(array_agg(id), '{}') AS changed, coalesce(array_agg(name), '{}'),
            coalesce(array_agg(attributes), '{}'), coalesce(array_agg(tags::text), '{}'),
-           coalesce(array_agg(updated_at), '{}')
+           coalesce(array_agg(updated_at), '{}'),
+           count(*) FILTER (WHERE first OR updated_at < :since)
     FROM before
   ) b, (
     SELECT coalesce(array_agg(recipient_id), '{}') AS joined,
            coalesce(array_agg(group_id), '{}')
     FROM joined
   ) j
-  WHERE :made <> '{}' OR cardinality(b.changed) + cardinality(j.joined) > 0
+  WHERE :is_noted OR :made <> '{}' OR cardinality(b.changed) + cardinality(j.joined) > 0
 )
 SELECT count(*) AS differing,
        (SELECT count(*) FROM changed) AS changed,

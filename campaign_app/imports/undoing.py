@@ -19,10 +19,9 @@ from collections import Counter
 from typing import Any
 
 from sqlalchemy import TextClause, text
-from sqlalchemy.exc import DBAPIError
 
 from campaign_app.imports.job import Job
-from campaign_app.imports.merge import Disturbed, is_deadlock, take_turn
+from campaign_app.imports.merge import disturbances, take_turn
 from campaign_app.models.imports import ImportState
 
 _FIRST = text(
@@ -116,15 +115,11 @@ def _undo_last(job: Job, whose: dict[str, Any]) -> dict[str, int] | None:
     if last is None:
         return None
     values = {**whose, "number": last.number}
-    try:
+    with disturbances():
         _run(job, _LEAVE, values)
         restored = int(job.connection.execute(_RESTORE, values).scalar_one())
         removed = _run(job, _REMOVE, values)
         _run(job, _FORGET, values)
-    except DBAPIError as error:
-        if is_deadlock(error):
-            raise Disturbed from error
-        raise
     spared = last.made + last.changed - removed - restored
     return {"removed": removed, "restored": restored, "spared": spared}
 

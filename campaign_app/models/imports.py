@@ -158,4 +158,7 @@ class ImportBatch(Owned, Base):
     updated: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)))
     joined: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
     joined_groups: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    people_updated: Mapped[int] = mapped_column(**no_rows())
+    people_suppressed: Mapped[int] = mapped_column(**no_rows())
+    """What the batch added to the import's counts, for a worker who finds it written."""
     created_at: Mapped[Created]

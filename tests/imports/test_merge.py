@@ -16,6 +16,7 @@ from campaign_app.imports.job import orders_of
 from campaign_app.imports.mapping import Column, Target
 from campaign_app.imports.merge import Merger
 from campaign_app.imports.prepare import Preparer
+from campaign_app.imports.seen import Seen
 from campaign_app.lib import clock
 from campaign_app.models.imports import EmptyCells, Existing, Import, ImportState
 from campaign_app.models.recipients import Group, RecipientStatus, Suppression
@@ -92,15 +93,14 @@ def through(row: Import, rows, size: int, *, dry: bool) -> dict[str, int]:
     totals: Counter[str] = Counter()
     preparer = Preparer(COLUMNS, existing=row.existing, empty_cells=row.empty_cells)
     with db.engine.connect() as connection:
-        merger = Merger(connection, orders_of(row))
-        merger.open()
-        for first, chunk in enumerate(cut(rows, size)):
-            batch = preparer.batch(first, [list(cells) for cells in chunk])
-            merger.meet(batch)
-            totals.update(counts_of(batch, (merger.compare if dry else merger.merge)(batch)))
-            connection.commit()
-        merger.close()
-        connection.commit()
+        merger, met = Merger(connection, orders_of(row)), Seen()
+        with merger.ready():
+            for first, chunk in enumerate(cut(rows, size)):
+                batch = preparer.batch(first, [list(cells) for cells in chunk])
+                batch.firsts = [met.add(email) for email in batch.emails]
+                found = merger.compare(batch).counts if dry else merger.merge(batch, first + 1)
+                totals.update(counts_of(batch, found))
+                connection.commit()
     return {name: number for name, number in totals.items() if number}
 
 

@@ -43,11 +43,9 @@ def test_a_batch_changes_people_by_their_index_and_reads_no_whole_table(workspac
     row = an_import(workspace, tmp_path, file_of(PEOPLE, town="Oslo"))
     work(row, tmp_path)
     orders = orders_of(row)
-    with db.engine.connect() as connection:
-        merger = merge.Merger(connection, orders)
-        merger.open()
+    with db.engine.connect() as connection, merge.Merger(connection, orders).ready():
         merge.take_turn(connection, workspace.id)
         values = {"made": "{}", "number": 2, "since": row.created_at} | orders.as_values()
+        values |= {"suppressed": 0, "is_noted": False}
         plan = connection.scalars(text("EXPLAIN " + statements.WRITE), values).all()
-        connection.rollback()
     assert not any("Seq Scan on recipients" in line for line in plan), plan

@@ -80,7 +80,7 @@ from pathlib import Path
 from campaign_app import create_app
 from campaign_app.imports import job, run
 from config import Config
-job.BATCH_ROWS = 500
+job.BATCH_ROWS = 1_000
 app = create_app(Config.from_environ())
 with app.app_context():
     run.run(int(sys.argv[1]), stores=app.extensions["stores"])
@@ -90,7 +90,7 @@ with app.app_context():
 def test_a_worker_that_is_killed_half_way_loses_nothing_and_adds_nobody_twice(
     workspace, import_app, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(job, "BATCH_ROWS", 500)
+    monkeypatch.setattr(job, "BATCH_ROWS", 1_000)
     before = stored(workspace)
     lines = "".join(f"user{n},x\nuser{n}@x.com,{n % 7}\n" for n in range(10_000))
     row = an_import(workspace, tmp_path, f"email,number\n{lines}")
