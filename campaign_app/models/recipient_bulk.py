@@ -97,6 +97,11 @@ class BulkAction(Owned, Base):
     """When the last step was done: an old one means that nobody is at work."""
     finished_at: Mapped[When | None]
 
+    @property
+    def has_changed(self) -> bool:
+        """Whether anything is other than before: a merge ends groups, empty ones too."""
+        return bool(self.changed or self.order["merging"])
+
 
 class BulkTargets(Owned, Base):
     """Some hundred recipients who wait for their turn in a bulk action; gone when they had it."""

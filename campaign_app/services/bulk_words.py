@@ -66,7 +66,7 @@ def people(number: int) -> str:
 def _filled(workspace: HasId, bulk: BulkAction, phrases: dict[Action, str], who: str) -> str:
     order = Order.from_json(bulk.order)
     if order.merging:
-        return _merged(workspace, order, who, past=phrases is _PAST)
+        return _merged(workspace, order, who if bulk.changed else "nobody", past=phrases is _PAST)
     return phrases[bulk.action].format(who=who, tag=order.tag, group=_group(workspace, order))
 
 

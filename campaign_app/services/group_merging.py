@@ -6,19 +6,15 @@ Both are bulk actions: at once when they are short, else in the background, and 
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import timedelta
 
-from campaign_app.lib import clock
 from campaign_app.lib.errors import Invalid
 from campaign_app.lib.tenancy import HasId
 from campaign_app.models.people import User
 from campaign_app.models.recipient_bulk import Action, BulkAction
 from campaign_app.models.recipients import Group
-from campaign_app.services import audit, group_heirs, groups, recipient_bulk, tallies
+from campaign_app.services import group_heirs, groups, recipient_bulk, tallies
 from campaign_app.services.bulk_orders import Order
 from campaign_app.services.group_heirs import Succession
-
-EMPTY_KEPT = timedelta(days=1)
 
 
 def copy(
@@ -38,23 +34,16 @@ def copy(
 
 def merge(
     workspace: HasId, ids: Collection[int], *, into: Group, user: User
-) -> tuple[BulkAction | None, bool]:
+) -> tuple[BulkAction, bool]:
     """Let everybody of these groups join one of them (or another), which takes their place.
 
-    Campaigns that are not planned yet follow. Raises Invalid when there is nothing to merge, and
-    Conflict when one of them goes to a part of the groups and leaves another out: it cannot do both
-    then.
+    Empty ones, too. Campaigns that are not planned yet follow. Raises Invalid when there is nothing
+    to merge, and Conflict when one of them goes to a part of the groups and leaves another out: it
+    cannot do both then.
     """
     sources = tuple(group.id for group in groups.chosen(workspace, ids) if group.id != into.id)
     if not sources:
         raise Invalid("Choose at least two groups to merge.")
-    succession = Succession(sources, into.id)
-    group_heirs.insist(workspace, succession)
-    if not tallies.of_groups(workspace, sources):
-        purge_after = clock.now() + EMPTY_KEPT
-        group_heirs.succeed(workspace, succession, purge_after=purge_after)
-        words = f"{user.name} merged empty groups into “{into.name}”"
-        audit.record(workspace, "group.merged", words, user=user, subject_id=into.id)
-        return None, True
+    group_heirs.insist(workspace, Succession(sources, into.id))
     order = Order(Action.JOIN, sources=sources, group_id=into.id, merging=True)
     return recipient_bulk.ask(workspace, order, user=user)

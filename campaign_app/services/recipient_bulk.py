@@ -53,12 +53,12 @@ def ask(workspace: HasId, order: Order, *, user: User) -> tuple[BulkAction, bool
     """Put the order down, and tell whether it is short enough to be done at once.
 
     Raises NotFound for a group that is not the workspace's, Invalid for a missing reason or tag,
-    and when nobody is meant.
+    and when nobody is meant, unless groups are to be merged.
     """
     order = bulk_orders.checked(workspace, order)
     meant = bulk_orders.meant(workspace, order).limit(AT_ONCE + 1).subquery()
     number = db.session.scalar(select(func.count()).select_from(meant)) or 0
-    if not number:
+    if not (number or order.merging):
         raise Invalid("Nobody matches any more.")
     bulk = BulkAction(
         workspace_id=workspace.id, user_id=user.id, action=order.action, order=order.as_json()

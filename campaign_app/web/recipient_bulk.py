@@ -106,15 +106,14 @@ def at_work() -> list[dict[str, object]]:
 
 def _is_fresh(bulk: BulkAction) -> bool:
     ended = bulk.finished_at
-    return bool(
-        bulk.user_id == g.user.id and ended and ended > clock.now() - FRESH and bulk.changed
-    )
+    is_recent = ended is not None and ended > clock.now() - FRESH
+    return is_recent and bulk.user_id == g.user.id and bulk.has_changed
 
 
 def _say(bulk: BulkAction) -> None:
     if bulk.state == BulkState.UNDONE:
         words = bulk_words.undone(g.workspace, bulk)
-    elif bulk.changed or bulk.refused:
+    elif bulk.has_changed or bulk.refused:
         words = bulk_words.outcome(g.workspace, bulk)
     else:
         flash("Nothing to change: that is how it was already.", "info")

@@ -185,6 +185,23 @@ def test_a_merge_is_undone_with_its_groups(alice: Person):
     assert groups.sizes(alice.workspace) == {two.id: 1}
 
 
+def test_a_merge_of_empty_groups_says_so_and_is_undone(alice: Person, charlie: Person):
+    one, two = (factories.group(alice.workspace, name=name) for name in ("One", "Two"))
+    campaign = factories.campaign(alice.workspace, groups=[two])
+    form = {"id": [one.id, two.id], "target_group": one.id}
+    page = alice.client.post("/groups/merge", data=form, follow_redirects=True).text
+    assert "Merged 1 group into “One”, which added nobody." in page
+    [bulk] = recipient_bulk.recent(alice.workspace)
+    undo = f"/recipients/bulk/{bulk.id}/undo"
+    assert f'action="{undo}"' in page
+    assert charlie.client.post(undo).status_code == 404
+    page = alice.client.post(undo, follow_redirects=True).text
+    assert "Undid: merged 1 group" in page
+    db.session.expire_all()
+    assert not two.hidden
+    assert list(audience_choice.of(alice.workspace, campaign).group_ids) == [two.id]
+
+
 def test_merging_asks_for_two_groups_of_ours(alice: Person, charlie: Person):
     mine, other = factories.group(alice.workspace), factories.group(charlie.workspace)
     form = {"id": [mine.id, other.id], "target_group": mine.id}
