@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import compress
 from typing import Any
 
 from sqlalchemy import Row, text
@@ -14,6 +16,7 @@ from campaign_app.tracking import machines
 from campaign_app.tracking.events import LONGEST_AGENT, UNKNOWN_LINK, Hit
 
 BUCKET_SECONDS = 300
+_LIMITS = {"bucket": timedelta(seconds=BUCKET_SECONDS), "too_soon": machines.TOO_SOON}
 
 # In the order of their ids, so that two writers never wait for each other. Whoever was opened
 # before and clicks nothing now changes no more, and needs no lock.
@@ -21,7 +24,7 @@ _LOCK = text(
     """
     SELECT count(*) FROM (
         SELECT id FROM messages
-        WHERE id = ANY(CAST(:ids AS bigint[]))
+        WHERE id = ANY(CAST(:messages AS bigint[]))
           AND (opened_at IS NULL OR id = ANY(CAST(:clicked AS bigint[])))
         ORDER BY id FOR NO KEY UPDATE) AS locked
     """
@@ -29,19 +32,23 @@ _LOCK = text(
 # All of it in one statement: nothing is read into Python but a row for each campaign's bucket.
 _WRITE = text(
     """
-    WITH hit AS MATERIALIZED (
-        SELECT m.id, m.workspace_id, m.campaign_id, m.opened_at, m.clicked_at,
-               e.link, to_timestamp(e.at) AS at, e.times, e.agent, e.ip,
-               CASE WHEN e.reason <> '' THEN e.reason
+    WITH mail AS MATERIALIZED (
+        SELECT id, ctid AS place, workspace_id, campaign_id, sent_at, opened_at, clicked_at
+        FROM messages WHERE id = ANY(CAST(:messages AS bigint[]))
+    ), hit AS MATERIALIZED (
+        SELECT m.id, m.place, m.workspace_id, m.campaign_id, m.opened_at, m.clicked_at,
+               k.link, to_timestamp(e.at) AS at, e.times, k.agent, k.ip,
+               CASE WHEN k.reason <> '' THEN k.reason
                     WHEN m.sent_at IS NULL OR to_timestamp(e.at) < m.sent_at + :too_soon
                     THEN 'too soon'
-                    WHEN e.scanned THEN 'every link'
+                    WHEN k.link > 0 AND m.id = ANY(CAST(:scanned AS bigint[])) THEN 'every link'
                     ELSE '' END AS reason
-        FROM unnest(CAST(:messages AS bigint[]), CAST(:links AS int[]), CAST(:ats AS float8[]),
-                    CAST(:times AS int[]), CAST(:reasons AS text[]), CAST(:scanned AS bool[]),
-                    CAST(:agents AS text[]), CAST(:ips AS text[]))
-             AS e(message, link, at, times, reason, scanned, agent, ip)
-        JOIN messages m ON m.id = e.message
+        FROM unnest(CAST(:messages AS bigint[]), CAST(:kinds AS int[]), CAST(:ats AS float8[]),
+                    CAST(:times AS int[])) AS e(message, kind, at, times)
+        JOIN unnest(CAST(:links AS int[]), CAST(:reasons AS text[]), CAST(:agents AS text[]),
+                    CAST(:addresses AS text[]))
+             WITH ORDINALITY AS k(link, reason, agent, ip, number) ON k.number = e.kind
+        JOIN mail m ON m.id = e.message
     ), opens AS (
         INSERT INTO open_events (workspace_id, campaign_id, message_id, machine_reason,
                                  user_agent, ip, times, created_at)
@@ -53,17 +60,17 @@ _WRITE = text(
         SELECT workspace_id, campaign_id, id, link, reason, agent, ip, times, at
         FROM hit WHERE link > 0
     ), first AS (
-        SELECT id, workspace_id, campaign_id,
+        SELECT id, place, workspace_id, campaign_id,
                min(at) FILTER (WHERE opened_at IS NULL) AS opened_at,
                min(at) FILTER (WHERE clicked_at IS NULL AND link > 0) AS clicked_at
         FROM hit
         WHERE reason = '' AND (opened_at IS NULL OR (clicked_at IS NULL AND link > 0))
-        GROUP BY id, workspace_id, campaign_id
+        GROUP BY id, place, workspace_id, campaign_id
     ), noted AS (
         UPDATE messages m
         SET opened_at = COALESCE(m.opened_at, f.opened_at),
             clicked_at = COALESCE(m.clicked_at, f.clicked_at)
-        FROM first f WHERE m.id = f.id
+        FROM first f WHERE m.ctid = f.place
     ), visited AS (
         SELECT v.campaign_id, v.link, sum(v.times) AS clicks,
                count(DISTINCT v.id) FILTER (WHERE NOT EXISTS (
@@ -132,8 +139,10 @@ COUNTED = (
 )
 
 Bucket = tuple[int, int, datetime]
-Same = tuple[int, int, str, str, str, int]
-"""Message, link, reason, user agent, address and second: what makes two hits the same."""
+Kind = tuple[str, str, str, int]
+"""Method, user agent, address and link: a write has few kinds of hits on many messages."""
+Same = tuple[int, int, int]
+"""Message, number of the kind, and second: what makes two hits the same."""
 
 
 def write(hits: Sequence[Hit]) -> None:
@@ -142,13 +151,9 @@ def write(hits: Sequence[Hit]) -> None:
     The same program's hits on one thing within one second become one event with their number;
     every count counts each of them.
     """
-    seen = sorted(_gather(hits).items())  # by message: neighbours share the index's pages
-    messages = [same[0] for same, _ in seen]
-    clicked = [same[0] for same, _ in seen if same[1] != UNKNOWN_LINK]
-    locked = {"ids": arrays.literal(messages), "clicked": arrays.literal(clicked)}
-    db.session.execute(_LOCK, locked)
-    rows = db.session.execute(_WRITE, _columns(seen, scanned=machines.scanned_messages(hits)))
-    _add_to_buckets(_counts(rows))
+    columns = _columns(hits)
+    db.session.execute(_LOCK, columns)
+    _add_to_buckets(_counts(db.session.execute(_WRITE, columns)))
     db.session.commit()
 
 
@@ -159,35 +164,48 @@ def count_unsubscribe(*, workspace_id: int, campaign_id: int, at: datetime) -> N
     _add_to_buckets({(workspace_id, campaign_id, bucket): counts})
 
 
-def _gather(hits: Sequence[Hit]) -> dict[Same, list[float]]:
-    """When each was first seen, in seconds since 1970, and how often."""
-    seen: dict[Same, list[float]] = {}
-    for message_id, seen_at, method, agent, ip, link in hits:
-        at = seen_at.timestamp()
-        reason = machines.reason(method, agent, is_click=link != UNKNOWN_LINK)
-        same = (message_id, link, reason, agent[:LONGEST_AGENT], ip, int(at))
-        known = seen.get(same)
-        if known is None:
-            seen[same] = [at, 1]
-        else:
-            known[1] += 1
-    return seen
+def _columns(hits: Sequence[Hit]) -> dict[str, Any]:
+    """What the statements ask for: a row for each hit that differs, and the kinds of hits.
+
+    The loops over the hits run in C: the web server's Python waits for as long as ours runs.
+    """
+    messages, ats, methods, agents, ips, links = zip(*hits, strict=True)
+    kinds = list(zip(methods, agents, ips, links, strict=True))
+    numbers = {kind: number for number, kind in enumerate(dict.fromkeys(kinds), start=1)}
+    moments = {at: at.timestamp() for at in dict.fromkeys(ats)}
+    seconds = {at: int(moment) for at, moment in moments.items()}
+    same: list[Same] = list(
+        zip(messages, map(numbers.__getitem__, kinds), map(seconds.__getitem__, ats), strict=True)
+    )
+    times = Counter(same)
+    first = dict(zip(reversed(same), reversed(ats), strict=True))
+    seen = sorted(times)  # by message: neighbours share the index's pages
+    ids, of_kinds, _ = zip(*seen, strict=True)
+    return (
+        _LIMITS
+        | _described(numbers)
+        | {
+            "messages": arrays.literal(ids),
+            "kinds": arrays.literal(of_kinds),
+            "ats": arrays.literal(moments[first[one]] for one in seen),
+            "times": arrays.literal(times[one] for one in seen),
+            "clicked": arrays.literal(compress(messages, links)),
+            "scanned": arrays.literal(machines.scanned_messages(hits)),
+        }
+    )
 
 
-def _columns(seen: Sequence[tuple[Same, list[float]]], *, scanned: set[int]) -> dict[str, Any]:
-    messages, links, reasons, agents, ips, _ = zip(*(same for same, _ in seen), strict=True)
-    ats, times = zip(*(known for _, known in seen), strict=True)
+def _described(kinds: Iterable[Kind]) -> dict[str, str]:
+    _, agents, ips, links = zip(*kinds, strict=True)
+    judged = [
+        machines.reason(method, agent, is_click=link != UNKNOWN_LINK)
+        for method, agent, _, link in kinds
+    ]
     return {
-        "too_soon": machines.TOO_SOON,
-        "bucket": timedelta(seconds=BUCKET_SECONDS),
-        "messages": arrays.literal(messages),
         "links": arrays.literal(links),
-        "ats": arrays.literal(ats),
-        "times": arrays.literal(times),
-        "reasons": arrays.text_literal(reasons),
-        "scanned": arrays.literal(message in scanned for message in messages),
-        "agents": arrays.text_literal(agents),
-        "ips": arrays.text_literal(ips),
+        "reasons": arrays.text_literal(judged),
+        "agents": arrays.text_literal(agent[:LONGEST_AGENT] for agent in agents),
+        "addresses": arrays.text_literal(ips),
     }
 
 
