@@ -35,29 +35,34 @@ class Preview:
     """The header is exactly that of the last import: matching the columns can be skipped."""
 
 
-def detect(path: Path) -> Dialect:
-    """Find out how to read a file. Raises errors.Invalid, with the remedy, for what is no table."""
+def detect(path: Path, *, size: int = 0) -> Dialect:
+    """Find out how to read a file of so many bytes; of a text, its head at `path` is enough.
+
+    Raises errors.Invalid, with the remedy, for what is no table.
+    """
     if kind_of(path) is Kind.EXCEL:
         return _detect_sheet(path)
     encoding = encodings.likely_encoding_of(path)
     delimiter = dialects.delimiter_of(_first_text(path, encoding))
-    return with_header(path, Dialect(encoding=encoding, delimiter=delimiter))
+    return with_header(path, Dialect(encoding=encoding, delimiter=delimiter), size=size)
 
 
-def with_header(path: Path, dialect: Dialect) -> Dialect:
+def with_header(path: Path, dialect: Dialect, *, size: int = 0) -> Dialect:
     """The same dialect with its header row found anew."""
-    with open_rows(path, dialect) as rows:
+    with open_rows(path, dialect, is_cut=_is_cut(path, size)) as rows:
         return replace(dialect, header_row=dialects.header_row_of(rows.head(limits.PREVIEW_ROWS)))
 
 
-def preview(path: Path, dialect: Dialect, *, former: Sequence[dict[str, Any]] = ()) -> Preview:
+def preview(
+    path: Path, dialect: Dialect, *, former: Sequence[dict[str, Any]] = (), size: int = 0
+) -> Preview:
     """Read the first rows and propose what each column is.
 
     `former` is the mapping of the workspace's last import, from which the proposal learns. Raises
     errors.Invalid when there is nothing to show.
     """
     sheets = excel.sheet_names(path) if dialect.kind is Kind.EXCEL else []
-    with open_rows(path, dialect) as rows:
+    with open_rows(path, dialect, is_cut=_is_cut(path, size)) as rows:
         head = rows.head(limits.PREVIEW_ROWS + dialect.header_row)
     header = head[dialect.header_row - 1] if 0 < dialect.header_row <= len(head) else []
     body = [row for row in head[dialect.header_row :] if any(map(str.strip, row))]
@@ -87,6 +92,10 @@ def settled(path: Path, dialect: Dialect) -> Dialect:
     if dialect.kind is Kind.EXCEL or dialect.encoding_chosen:
         return dialect
     return replace(dialect, encoding=encodings.encoding_of(path))
+
+
+def _is_cut(path: Path, size: int) -> bool:
+    return path.exists() and path.stat().st_size < size
 
 
 def _detect_sheet(path: Path) -> Dialect:

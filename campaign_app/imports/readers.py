@@ -33,9 +33,12 @@ class Rows:
     are those that a spreadsheet shows.
     """
 
-    def __init__(self, binary: IO[bytes], dialect: Dialect, *, size: int, known_rows: int) -> None:
+    def __init__(
+        self, binary: IO[bytes], dialect: Dialect, *, size: int, known_rows: int, is_cut: bool
+    ) -> None:
         self._binary = binary
         self._size = size
+        self._is_cut = is_cut
         self._known_rows = known_rows
         self._fed = 0
         self._stride = 1
@@ -119,12 +122,15 @@ class Rows:
             whole, rest = _cut(rest + block)
             yield from io.StringIO(whole.replace("\0", ""), newline="")
             self._refuse_bombs(len(rest))
-        yield from io.StringIO(rest.replace("\0", ""), newline="")
+        if not self._is_cut:
+            yield from io.StringIO(rest.replace("\0", ""), newline="")
         yield _END
 
     def _end(self, rows: list[Row]) -> None:
-        """Take the mark of the end away. Inside a cell, it was read as that cell's text."""
-        if rows[-1] != [_END]:
+        """Take the mark of the end away. Inside a cell, it was read as that cell's text: the last
+        row of a file that was cut off goes with it.
+        """
+        if rows[-1] != [_END] and not self._is_cut:
             self._refuse(limits.OPEN_QUOTE, self._read + len(rows))
         rows.pop()
 
@@ -172,8 +178,8 @@ def _narrow(row: Row) -> Row:
 
 
 @contextlib.contextmanager
-def open_rows(path: Path, dialect: Dialect) -> Iterator[Rows]:
-    """Open a file for reading row by row.
+def open_rows(path: Path, dialect: Dialect, *, is_cut: bool = False) -> Iterator[Rows]:
+    """Open a file for reading row by row; of one that is cut off somewhere, the whole rows.
 
     Unreadable bytes become U+FFFD, so that a wrong encoding shows instead of failing. Raises
     errors.Invalid for what cannot be read.
@@ -189,6 +195,6 @@ def open_rows(path: Path, dialect: Dialect) -> Iterator[Rows]:
             stream, known_rows = stack.enter_context(sheet)
         else:
             stream = stack.enter_context(path.open("rb"))
-        rows = Rows(stream, dialect, size=size, known_rows=known_rows)
+        rows = Rows(stream, dialect, size=size, known_rows=known_rows, is_cut=is_cut)
         stack.callback(rows.release)
         yield rows

@@ -110,7 +110,7 @@ def complete(
     rows.open_until(upload)
     try:
         _assemble(upload, stores, given)
-        dialect, columns = look(workspace, stores, upload.storage_key, wishes=wishes)
+        dialect, columns = look(workspace, stores, rows.source_of(upload), wishes=wishes)
     except (CarillonError, FileNotFoundError):
         # Somebody else completed it meanwhile, and the file may be imported and gone already.
         if made := _made_meanwhile(workspace, upload):
@@ -175,8 +175,8 @@ def take_in(
     db.session.commit()
     key, size = stores.keep(stream)
     try:
-        dialect, columns = look(workspace, stores, key, wishes=wishes)
         kept = replace(source, key=key, size=size)
+        dialect, columns = look(workspace, stores, kept, wishes=wishes)
         made = add_import(workspace, kept, dialect, columns, user=user)
         db.session.commit()
     except BaseException:  # whatever it was: no file without a row
@@ -187,14 +187,14 @@ def take_in(
 
 
 def look(
-    workspace: HasId, stores: Stores, key: str, *, wishes: Wishes | None = None
+    workspace: HasId, stores: Stores, source: Source, *, wishes: Wishes | None = None
 ) -> tuple[Dialect, list[Column]]:
     """How a file is read, and what its columns are. Raises Invalid for what is no table."""
     former = import_choices.former_mapping(workspace)
     db.session.commit()
-    with stores.local_path(key, head=HEAD_BYTES) as path:
-        dialect = preview.detect(path)
-        columns = preview.preview(path, dialect, former=former).columns
+    with stores.local_path(source.key, head=HEAD_BYTES) as path:
+        dialect = preview.detect(path, size=source.size)
+        columns = preview.preview(path, dialect, former=former, size=source.size).columns
     return dialect, _wished(columns, wishes or {})
 
 

@@ -48,8 +48,9 @@ def dialect_from(values: Values, row: Import) -> Dialect:
     is_own = saved.encoding_chosen or said.encoding != saved.encoding
     chosen = replace(said, encoding_chosen=is_own)
     if values.get("read_as", signature(chosen)) != signature(chosen):
+        size = row.size
         with file_of(row) as path:
-            return preview.with_header(path, chosen)
+            return preview.with_header(path, chosen, size=size)
     return chosen
 
 
@@ -60,9 +61,9 @@ def signature(dialect: Dialect) -> str:
 
 def preview_of(row: Import, dialect: Dialect) -> Preview:
     """The file's columns; with the saved choice of what they are, where that still fits."""
-    former = import_choices.former_mapping(g.workspace)
+    former, size = import_choices.former_mapping(g.workspace), row.size
     with file_of(row) as path:
-        shown = preview.preview(path, dialect, former=former)
+        shown = preview.preview(path, dialect, former=former, size=size)
     saved = mapping.from_entries(row.mapping)
     same_reading = dialect == Dialect.from_options(row.options)
     if same_reading and [c.header for c in saved] == [c.header for c in shown.columns]:

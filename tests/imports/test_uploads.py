@@ -16,6 +16,7 @@ from flask import Flask
 from campaign_app.extensions import db
 from campaign_app.imports import run, uploads
 from campaign_app.lib import clock
+from campaign_app.lib.errors import Invalid
 from campaign_app.lib.stores import Stores, open_at
 from campaign_app.lib.tickets import TicketOffice
 from campaign_app.models.campaigns import Campaign
@@ -73,6 +74,24 @@ def test_an_accent_far_behind_the_first_rows_is_read_as_it_was_written(
     assert row.state == ImportState.DONE
     people = db.session.query(Recipient).filter_by(workspace_id=workspace.id)
     assert "Renée Müller" in {person.name for person in people}
+
+
+@pytest.mark.parametrize("name", ["Ana", '"Ana\nof Split"'])
+@pytest.mark.parametrize("seen", [45, 50, 62, 70, 73])
+def test_the_first_rows_of_a_list_may_end_anywhere(
+    workspace: Workspace, stores: Stores, monkeypatch: pytest.MonkeyPatch, name: str, seen: int
+):
+    data = f"email,name\nana@example.com,{name}\nbo@example.com,{name}\n".encode()
+    monkeypatch.setattr(uploads, "HEAD_BYTES", seen)
+    source = Source("people.csv")
+    row = uploads.take_in(workspace, stores, io.BytesIO(data), source, user=factories.user())
+    assert [column["target"] for column in row.mapping] == ["email", "name"]
+
+
+def test_a_quote_that_never_closes_is_refused_at_once(workspace: Workspace, stores: Stores):
+    data = io.BytesIO(b'email,name\nana@example.com,"Ana\n')
+    with pytest.raises(Invalid, match="never closes"):
+        uploads.take_in(workspace, stores, data, Source("a.csv"), user=factories.user())
 
 
 def arrived(workspace: Workspace, stores: Stores, data: bytes) -> Upload:
