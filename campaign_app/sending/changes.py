@@ -39,14 +39,15 @@ class Watch:
     def sleep(self, seconds: float) -> bool:
         """Wait; False, and at once, when something has changed or the process is asked to end."""
         until = monotonic() + seconds
-        while not stopping.is_wanted() and not self._is_old():
+        while not stopping.is_wanted() and not self.is_old():
             left = until - monotonic()
             if left <= 0:
                 return True
             stopping.sleep(min(left, LOOK_SECONDS))
         return False
 
-    def _is_old(self) -> bool:
+    def is_old(self) -> bool:
+        """Whether something has changed since this was last asked, or since it was made."""
         now = count()
         is_old = now is not None and now != self._seen
         self._seen = now if is_old else self._seen

@@ -165,7 +165,8 @@ class _Turn:
             if letter:
                 self._post(sender, letter)
         finally:
-            self._pacer.settle(used=int(letter is not None))
+            self._pacer.used = int(letter is not None)
+            self._pacer.settle()
         return is_allowed
 
     def _next(self, sender: Sender) -> _Letter | None:

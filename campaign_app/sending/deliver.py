@@ -84,10 +84,7 @@ def drain(sender_id: int, *, workshop: Workshop, worker: str) -> End:
 
 
 class Drain:
-    """The state of one drain.
-
-    `in_doubt`: a commit's answer got lost once, so there may be a window that we know nothing of.
-    """
+    """The state of one drain; `in_doubt`, once a commit's answer got lost: perhaps of a window."""
 
     def __init__(self, lease: Lease, workshop: Workshop, worker: str) -> None:
         self.lease = lease
@@ -113,6 +110,7 @@ class Drain:
                     self._hand_over(turns)
         except (FenceError, LeaseLostError) as error:
             self._books.pass_on(self.lease.sender_id, self._safe)
+            self._pacer.settle()
             log.warning("drain lost its lease", sender=self.lease.sender_id, error=str(error))
             self.end = End.LOST
         return self.end
@@ -168,9 +166,9 @@ class Drain:
             claims.give_back(self._claim)
         is_told = self._books.has_lasting_trouble
         self._commit()
-        self._pacer.settle(used=0)
         if is_told:  # the sender's other drains sleep until their turn: they must not take it
             changes.announce()
+        self._pacer.settle()
         self.end = end
         return []
 
@@ -256,7 +254,7 @@ class Drain:
             self._books.counted = caps.count(sender, handed_over=len(turns))
         self._commit()
         if not turns:
-            self._pacer.settle(used=0)
+            self._pacer.settle()
         return turns or []
 
     def _paced(self, sender: Sender, most: int) -> int:
@@ -293,7 +291,9 @@ class Drain:
             called = self._attention.heed(self._seen, self._claim)
             result = self.line.hand_over(messages, ahead=self._ahead(), is_called=called)
         judged = self._books.enter(turns, result, failed)
-        self._pacer.settle(used=len(messages) - judged.not_sent)
+        self._pacer.used = len(messages) - judged.not_sent
+        if not judged.outlives_connection:  # or what was told comes first: see _leave
+            self._pacer.settle()
         if judged.is_line_lost:
             self.line.hang_up()
         if self.lease.is_lost:

@@ -47,9 +47,10 @@ def still(pace: Pace, sender: Sender, claim: Claim) -> bool:
 
 
 class Pacer:
-    """The turns of one drain: at most one window's worth is under way."""
+    """The turns of one drain: at most one window's worth is under way, `used` of them so far."""
 
     def __init__(self) -> None:
+        self.used = 0
         self._watch = Watch()
         self._turns = Turns(0)
 
@@ -67,14 +68,17 @@ class Pacer:
         until = monotonic() + LONGEST_SLEEP
         while True:
             self._turns = throttle.take_turns(pace, most=most)
+            if self._turns.count and self._watch.is_old():  # perhaps given back by who was refused
+                self.settle()
+                return self._turns
             wait = self._turns.wait_seconds
             if self._turns.count or wait > until - monotonic() or not self._watch.sleep(wait):
                 return self._turns
 
-    def settle(self, *, used: int) -> None:
+    def settle(self) -> None:
         """Tell that the hand-over has ended; what was not used is there for others."""
-        throttle.settle(self._turns, used=used)
-        self._turns = Turns(0)
+        throttle.settle(self._turns, used=self.used)
+        self._turns, self.used = Turns(0), 0
 
 
 def _of_sender(sender: Sender) -> list[Limit]:
