@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,8 +18,10 @@ from campaign_app.sending.deliver import End
 from campaign_app.sending.results import FenceError, record
 from campaign_app.services import retry
 from tests.sending.engine import start
+from tests.sending.incidents import EventfulSink, Incident
 from tests.sending.test_recover import die_in_mid_window
 from tests.smtp_sink import Fault, SmtpSink
+from tests.waiting import PATIENCE, until_somebody_waits_for
 
 
 def refuse_once() -> Fault:
@@ -29,7 +30,7 @@ def refuse_once() -> Fault:
 
 @contextmanager
 def meanwhile(app: Flask, act: Callable[[], object]) -> Iterator[None]:
-    """`act` in another thread with its own session, while the block lasts and after it."""
+    """`act` in another thread, which waits for what our session holds when the block begins."""
 
     def run() -> None:
         with app.app_context():
@@ -37,9 +38,9 @@ def meanwhile(app: Flask, act: Callable[[], object]) -> Iterator[None]:
 
     thread = threading.Thread(target=run)
     thread.start()
-    time.sleep(0.5)  # it gets as far as it can
+    until_somebody_waits_for(db.session.connection())
     yield
-    thread.join(20)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
 
 
@@ -82,15 +83,19 @@ def test_a_campaign_without_its_sender_cannot_be_tried_again(live_app: Flask, tm
 def test_what_a_server_objects_to_holds_though_the_batch_was_taken_over(
     live_app: Flask, tmp_path: Path, words: str, expected: tuple[str, str]
 ):
-    with SmtpSink([Fault("rcpt", reply=words, hang=2)]) as sink:
+    def take_over(deed: str) -> None:
+        with live_app.app_context():
+            db.session.execute(text("UPDATE batches SET fence = fence + 1 WHERE state = 'sending'"))
+            db.session.commit()
+
+    refusal = Fault("rcpt", reply=words)
+    with EventfulSink(take_over) as sink:
+        sink.expect([Incident("rcpt", n, refusal, deed="overtake" * (n == 1)) for n in (1, 2, 3)])
         engine = start(sink, tmp_path)
         engine.plan()
         engine.round()
-        with meanwhile(live_app, engine.drain):
-            while not sink.count("RCPT"):
-                time.sleep(0.05)
-            db.session.execute(text("UPDATE batches SET fence = fence + 1 WHERE state = 'sending'"))
-            db.session.commit()
+        engine.drain()
+        assert not sink.failures
         assert (engine.status(), engine.sender_state()) == expected
         assert engine.statuses() == {"pending": 3}
 

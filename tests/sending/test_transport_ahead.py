@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from campaign_app.sending.envelope import Envelope
@@ -11,6 +9,7 @@ from campaign_app.sending.journal import NoJournal
 from campaign_app.sending.transport import Connection, Outgoing, WindowResult
 from tests.sending.hand_over import PLAIN_EXTENSIONS, connect, fates, mail, mails, taken
 from tests.smtp_sink import Fault, SmtpSink
+from tests.waiting import until
 
 
 def send(connection: Connection, window: list[Outgoing], ahead: Outgoing | None) -> WindowResult:
@@ -31,9 +30,7 @@ def test_window_after_window_arrives_in_order():
 def test_the_server_has_the_envelope_before_the_next_window_begins():
     with SmtpSink() as sink, connect(sink) as connection:
         send(connection, [mail(1)], mail(2))
-        until = time.monotonic() + 10
-        while sink.count("RCPT") < 2:
-            assert time.monotonic() < until
+        until(lambda: sink.count("RCPT") == 2)
         assert connection.fits(mail(2))
         assert not connection.fits(mail(3))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from campaign_app.sending.claims import claim, open_window
 from campaign_app.sending.journal import Journal
 from tests.sending.engine import Engine, start
 from tests.smtp_sink import SmtpSink
+from tests.waiting import PATIENCE, until
 
 NAME = journal_names.of(1, 0, 1)
 
@@ -35,7 +35,7 @@ def looking_after(engine: Engine, app: Flask) -> Iterator[None]:
         yield
     finally:
         stopping.want()
-        thread.join(20)
+        thread.join(PATIENCE)
         stopping.forget()
     assert not thread.is_alive()
 
@@ -58,29 +58,24 @@ def is_taken_back() -> bool:
     return db.session.scalar(text("SELECT state FROM batches")) == "pending"
 
 
-def wait_until_taken_back() -> None:
-    deadline = time.monotonic() + 20
-    while not is_taken_back():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def test_it_takes_back_what_died_on_this_host(engine: Engine, live_app: Flask):
     die(engine)
     with looking_after(engine, live_app):
-        wait_until_taken_back()
+        until(is_taken_back)
     assert engine.statuses() == {"pending": 6}
 
 
-def test_it_goes_on_after_a_failure(engine: Engine, live_app: Flask):
+def test_it_goes_on_after_a_failure(
+    engine: Engine, live_app: Flask, caplog: pytest.LogCaptureFixture
+):
     die(engine)
     db.session.execute(text("ALTER TABLE lost_windows RENAME TO away"))
     db.session.commit()
     with looking_after(engine, live_app):
-        time.sleep(0.5)
+        until(lambda: "lost_windows" in caplog.text)
         db.session.execute(text("ALTER TABLE away RENAME TO lost_windows"))
         db.session.commit()
-        wait_until_taken_back()
+        until(is_taken_back)
 
 
 def test_nothing_ends_it_but_the_end_of_the_process(tmp_path: Path):
@@ -91,11 +86,11 @@ def test_nothing_ends_it_but_the_end_of_the_process(tmp_path: Path):
         raise LookupError("a row that nobody foresaw")
 
     thread = upkeep.start(tmp_path, fail, seconds=0.01)
-    time.sleep(0.5)
+    until(lambda: len(rounds) > 1)
     stopping.want()
-    thread.join(20)
+    thread.join(PATIENCE)
     stopping.forget()
-    assert len(rounds) > 1
+    assert not thread.is_alive()
 
 
 def test_without_a_folder_there_is_nothing_to_do(engine: Engine):
