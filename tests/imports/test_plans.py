@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pytest
 from sqlalchemy import text
 
 from campaign_app.extensions import db
@@ -12,6 +15,19 @@ from tests.imports.imported import an_import, stored, work
 PEOPLE = 2 * merge.FEW
 # What VACUUM writes when everybody was removed but for one on the last page.
 EMPTY = text("UPDATE pg_class SET reltuples = 0, relpages = 1 WHERE relname = 'recipients'")
+
+VACUUM = "ALTER TABLE recipients SET (autovacuum_enabled = {})"
+
+
+@pytest.fixture(autouse=True)
+def _nobody_else_renews_statistics(workspace) -> Iterator[None]:
+    """PostgreSQL's own cleaning would, once a minute, at whatever moment."""
+    db.session.execute(text(VACUUM.format("false")))
+    db.session.commit()
+    yield
+    db.session.rollback()
+    db.session.execute(text(VACUUM.format("true")))
+    db.session.commit()
 
 
 def file_of(number: int, *, town: str) -> str:
