@@ -13,15 +13,20 @@ import pytest
 from flask import Flask, has_app_context
 from flask.globals import app_ctx
 from flask.testing import FlaskClient
+from hypothesis import settings
 from sqlalchemy.orm import scoped_session, sessionmaker
 
 from campaign_app import create_app
-from campaign_app.extensions import db, limiter, redis
+from campaign_app.extensions import db, redis
+from campaign_app.guards import limiter
 from config import Config
 from local_stack import postgres
 from local_stack import redis as redis_server
 from tests import databases, factories
 from tests.people import Person
+
+settings.register_profile("patient", deadline=None)  # a machine may stand still in any example
+settings.load_profile("patient")
 
 STARTING = {"browser", "faults", "stack"}
 """The marks of tests that start processes."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -20,6 +19,7 @@ from campaign_app.models.recipients import Recipient
 from tests import factories
 from tests.imports.imported import an_import, stored, work
 from tests.stack import workers
+from tests.waiting import until
 
 
 def counts(row: Import) -> dict[str, int]:
@@ -75,15 +75,20 @@ def test_somebody_who_writes_the_same_people_at_once_only_costs_another_try(
 
 
 KILLED = """
-import sys
-from pathlib import Path
+import sys, time
 from campaign_app import create_app
 from campaign_app.imports import job, run
 from config import Config
-job.BATCH_ROWS = 1_000
+job.BATCH_ROWS, job.TURN_SECONDS = 1_000, 0
+batches = iter(range(10))
+def stand_still_half_way():
+    if next(batches, None) is None:
+        time.sleep(600)
+    return False
 app = create_app(Config.from_environ())
 with app.app_context():
-    run.run(int(sys.argv[1]), stores=app.extensions["stores"])
+    stores = app.extensions["stores"]
+    run.run(int(sys.argv[1]), stores=stores, others_wait=stand_still_half_way)
 """
 
 
@@ -109,18 +114,15 @@ def test_a_worker_that_is_killed_half_way_loses_nothing_and_adds_nobody_twice(
 def begin_and_kill(row: Import, environment: dict[str, str]) -> None:
     worker = subprocess.Popen([sys.executable, "-c", KILLED, str(row.id)], env=environment)
     try:
-        await_rows(row, 1_000)
+        until(lambda: rows_of(row) >= 1_000)
     finally:
         worker.kill()
         worker.wait()
 
 
-def await_rows(row: Import, number: int) -> None:
-    """Wait until so many rows are in."""
-    for _ in range(600):
-        db.session.refresh(row)
-        db.session.rollback()
-        if row.rows >= number:
-            return
-        time.sleep(0.05)
-    raise AssertionError("The worker does not work.")
+def rows_of(row: Import) -> int:
+    """How many of them are in."""
+    db.session.refresh(row)
+    number = row.rows
+    db.session.rollback()
+    return number

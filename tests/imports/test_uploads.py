@@ -121,7 +121,7 @@ def test_an_upload_that_is_completed_by_many_at_once_is_one_import(
         with import_app.app_context():
             own, user = db.session.get_one(Workspace, ids[0]), db.session.get_one(User, ids[2])
             row = rows.get(own, ids[1])
-            together.wait(20)
+            together.wait(60)
             return uploads.complete(own, row, stores, user=user).id
 
     with ThreadPoolExecutor(4) as pool:

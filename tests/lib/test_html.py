@@ -243,7 +243,7 @@ def test_hostile_html_takes_no_time(html):
     begun = time.thread_time()
     markup.sanitise(html)
     markup.to_text(html)
-    assert time.thread_time() - begun < 5
+    assert time.thread_time() - begun < 10
 
 
 TEXTS = [

@@ -58,7 +58,9 @@ def test_it_sends_the_demo_and_leaves_nothing_running(
 ) -> None:
     run = start(environment, folder, "--send-demo")
     wait_for("Starting the web server", folder / "out", run)
+    run.send_signal(signal.SIGSTOP)  # however long the other takes to come
     assert refused(environment).startswith("Another bin/run is using")
+    run.send_signal(signal.SIGCONT)
     assert run.wait(PATIENCE) == 0, (folder / "out").read_text()
     assert re.search(r"sent +200\n", (folder / "out").read_text())
     assert len(list((folder / "var" / "mailbox" / "new").iterdir())) == 200

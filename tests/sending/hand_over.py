@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ PLAIN_EXTENSIONS = ("SIZE 1000000",)
 PATIENT = Timeouts(
     connect=10, command=20, data=20, body=20, dot=20, goodbye=1, stop_command=0.1, stop_dot=5
 )
-BRIEF = replace(PATIENT, command=1.9, data=1.9, body=1.9, dot=1.9)
+BRIEF = replace(PATIENT, command=3.9, data=3.9, body=3.9, dot=3.9)
 
 
 def never() -> bool:
@@ -65,6 +66,12 @@ def hand_over(
 def codes(journal: Path) -> dict[int, int | None]:
     """What a journal knows, without the servers' words."""
     return {number: reply and reply.code for number, reply in read(journal).items()}
+
+
+def until_it_speaks(connection: Connection) -> None:
+    """Wait until the server has said or done something unasked."""
+    if not connection.broken:
+        select.select([connection._wire._sock], [], [], PATIENT.command)
 
 
 def fates(result: WindowResult) -> str:

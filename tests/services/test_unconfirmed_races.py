@@ -67,7 +67,7 @@ def at_once(app: Flask, *acts: Callable[[], int]) -> list[int | str]:
 
     def run(act: Callable[[], int]) -> int | str:
         with app.app_context():
-            ready.wait(10)
+            ready.wait(60)
             try:
                 number = act()
             except Conflict:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 
 import pytest
 from flask import Flask
@@ -12,6 +11,7 @@ from flask import Flask
 from campaign_app.lib import clock
 from campaign_app.tracking.buffer import Buffer
 from campaign_app.tracking.events import Hit
+from tests.waiting import until
 
 
 class Database:
@@ -39,10 +39,7 @@ def add(buffer: Buffer, *numbers: int) -> None:
 
 def test_hits_are_written_without_being_asked_for(database: Database):
     add(Buffer(database.write), 1, 2, 3)
-    deadline = time.monotonic() + 10
-    while database.written != [1, 2, 3]:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: database.written == [1, 2, 3])
 
 
 def test_what_cannot_be_written_stays_first_in_line(database: Database):
