@@ -21,15 +21,31 @@ _LATIN_9 = re.compile(
 """The euro, œ, š and ž where only ISO 8859-15 has them: to Windows, they are 5 ¤ and c½ur."""
 _WINDOWS_ONLY = re.compile(rb"[\x80-\x9f]")
 """Control characters to ISO 8859, and curly quotes or a euro to Windows."""
-_JAPANESE = frozenset(
-    "山田木村本中小高藤佐川井子美郎太一野大東京都府県市区町丁目島松原和斎渡辺加林清水吉橋恵真会社株式名前氏"
+_JAPANESE = (
+    "山田木村本中小高藤佐川井子美郎太一野大東京都府県市区町丁目"
+    "島松原和斎渡辺加林清水吉橋恵真会社株式名前氏"
 )
-_CHINESE = frozenset(
-    "王李张刘陈杨赵黄周吴徐孙胡朱林何郭马罗梁宋郑北京上海广州深圳省市区路号公司有限明华伟芳邮箱姓名"
-)
+_KANA = "".join(map(chr, range(0x3041, 0x30FD)))
+_CHARACTERS: dict[str, frozenset[str]] = {
+    "cp932": frozenset(_JAPANESE + _KANA),
+    "euc_jp": frozenset(_JAPANESE + _KANA),
+    "gb18030": frozenset(
+        "王李张刘陈杨赵黄周吴徐孙胡朱林何郭马罗梁宋郑北京上海广州深圳省市区路号公司有限明华伟芳邮箱姓名"
+    ),
+    "big5": frozenset(
+        "王李張劉陳楊趙黃周吳徐孫胡朱林何郭馬羅梁宋鄭許台北高雄新竹中南市區路號公司有限明華美電子郵件姓名"
+    ),
+    "cp949": frozenset(
+        "김이박최정강조윤장임한오서신권황안송민수지현영은진성우재준미경희주동철서울부산대구인천광주시도로이메일름"
+    ),
+}
+"""What most surnames, places and headers are written with, in what pairs bytes."""
 
 _WESTERN = "àáâãäåæçèéêëìíîïñòóôöøùúûüßœ"
 _CENTRAL = "áâäąćčçďéęëěíîľłńňóôöőřśšşťúůüűýźžżß"
+_RUSSIAN = "абвгдежзийклмнопрстуфхцчшщъыьэюяё"
+_GREEK = "αβγδεζηθικλμνξοπρσςτυφχψωάέήίόύώϊϋΐΰ"
+_THAI = "".join(map(chr, (*range(0x0E01, 0x0E3B), *range(0x0E40, 0x0E4F))))
 _ALPHABETS: dict[str, tuple[str, str]] = {
     "cp1252": (_WESTERN, "ðõýþÿ"),
     "cp1250": (_CENTRAL, "ăđţ"),
@@ -38,15 +54,22 @@ _ALPHABETS: dict[str, tuple[str, str]] = {
     "mac_roman": (_WESTERN, ""),
     "cp850": (_WESTERN, ""),
     "iso8859_2": (_CENTRAL, "ăđţ"),
-    "cp1251": ("абвгдежзийклмнопрстуфхцчшщъыьэюяёіїєґўјљњћџђ", ""),
-    "koi8_r": ("абвгдежзийклмнопрстуфхцчшщъыьэюяё", ""),
-    "cp1253": ("αβγδεζηθικλμνξοπρσςτυφχψωάέήίόύώϊϋΐΰ", ""),
+    "cp1251": (_RUSSIAN, "іїєґўјљњћџђ"),
+    "koi8_r": (_RUSSIAN, ""),
+    "koi8_u": (_RUSSIAN, "іїєґ"),
+    "cp866": (_RUSSIAN, "єїў"),
+    "iso8859_5": (_RUSSIAN, "іїєўјљњћџђ"),
+    "cp1253": (_GREEK, ""),
+    "iso8859_7": (_GREEK, ""),
     "cp1255": ("אבגדהוזחטיךכלםמןנסעףפץצקרשת", ""),
     "cp1256": ("ءآأؤإئابةتثجحخدذرزسشصضطظعغـفقكلمنهوىيپچژگ", ""),
+    "cp874": (_THAI, ""),
 }
 """Letters that are common, and rare, in what each code page writes. The first of equals wins."""
 _LATIN = frozenset({"cp1252", "cp1250", "cp1254", "cp1257", "mac_roman", "cp850", "iso8859_2"})
-_CASED_OTHERS = frozenset({"cp1251", "koi8_r", "cp1253"})
+_CASED_OTHERS = frozenset(
+    {"cp1251", "koi8_r", "koi8_u", "cp866", "iso8859_5", "cp1253", "iso8859_7"}
+)
 _PUNCTUATION = frozenset("\u00a0‘’“”„–—…«»€°´№")
 
 
@@ -70,9 +93,8 @@ def _guess(data: bytes) -> str:
     sample = b"\n".join(words[::step])[:_SAMPLE]
     if _only_punctuation(sample.decode("cp1252", "replace")):
         return "cp1252"
-    for name in ("euc_jp", "cp932"):
-        if _is_japanese(sample, name):
-            return name
+    if paired := _by_characters(high_lines(data)[:_SAMPLE]):
+        return paired
     if _is_gb2312(sample):
         return "gb18030"
     names = [name for name in _ALPHABETS if name not in _LATIN or not _mostly_high(words)]
@@ -84,25 +106,36 @@ def _guess(data: bytes) -> str:
     return found.encoding if found else "cp1252"
 
 
+def reads_as(name: str, data: bytes) -> bool:
+    """Whether the bytes make words in a Latin code page, or nothing but punctuation."""
+    text = b"\n".join(word for word in _WORD.findall(data) if not word.isascii())[:_SAMPLE]
+    decoded = text.decode(name, "replace")
+    return _only_punctuation(decoded) or _score(decoded, name) > 0.7
+
+
 def high_lines(data: bytes) -> bytes:
     """The lines that say something about the encoding: those that are not ASCII."""
     return b"\n".join(line for line in data.splitlines() if not line.isascii())
 
 
-def _is_japanese(sample: bytes, encoding: str) -> bool:
-    """Whether it reads as Japanese, and less so as Chinese: EUC pairs nearly the same bytes.
+def _by_characters(lines: bytes) -> str:
+    """The encoding in which a quarter of all characters are well-known ones, or "".
 
-    Kana are a syllabary, and a few dozen characters make most Japanese surnames and addresses.
+    Chinese, Japanese and Korean pair nearly the same bytes: which makes names of them is the one.
     """
+    shares = {name: _share_known(lines, name) for name in _CHARACTERS}
+    best = max(shares, key=lambda name: shares[name])
+    return best if shares[best] >= 0.25 else ""
+
+
+def _share_known(lines: bytes, encoding: str) -> float:
     try:
-        text = codecs.getincrementaldecoder(encoding)().decode(sample)  # its end may be cut
+        text = codecs.getincrementaldecoder(encoding)().decode(lines)  # its end may be cut
     except UnicodeDecodeError:
-        return False
-    japanese = "".join(text.split())
-    chinese = sample.decode("gb18030", "replace")
-    read = sum(char in _JAPANESE or "\u3041" <= char <= "\u30fc" for char in japanese)
-    other = sum(char in _CHINESE for char in chinese)
-    return read >= max(4, 0.25 * len(japanese)) and read > 2 * other
+        return 0
+    characters = [char for char in text if char > "\x7f"]
+    known = sum(char in _CHARACTERS[encoding] for char in characters)
+    return known / len(characters) if known >= 4 else 0
 
 
 def _is_gb2312(sample: bytes) -> bool:
@@ -136,6 +169,8 @@ def _score(text: str, encoding: str) -> float:
     """The share, 0 to 1, of non-ASCII characters that are this alphabet's letters, well placed."""
     common, rare = _ALPHABETS[encoding]
     misplaced = _misplaced_latin if encoding in _LATIN else _misplaced_other
+    if encoding == "cp874":
+        misplaced = _misplaced_thai
     good = total = 0.0
     for before, char, after in zip("\n" + text, text, text[1:] + "\n", strict=False):
         if char <= "\x7f" or (char in _PUNCTUATION and not _inside_word(before, char, after)):
@@ -145,6 +180,8 @@ def _score(text: str, encoding: str) -> float:
         if not misplaced(before, char, after):
             good += 1 if letter in common else 0.9 if letter in rare else 0
     share = good / total if total else 0
+    if encoding == "cp874":
+        return 0.85 * share if share > 0.95 else 0
     return share * _casing(text) if encoding in _CASED_OTHERS else share
 
 
@@ -178,3 +215,13 @@ def _misplaced_other(before: str, char: str, after: str) -> bool:
     """A letter that touches a Latin one, or a capital after a small letter."""
     touches_latin = any(side.isascii() and side.isalpha() for side in (before, after))
     return touches_latin or (char.isupper() and before.islower())
+
+
+def _misplaced_thai(before: str, char: str, after: str) -> bool:
+    """A mark that stands over no letter, or a vowel that must come before one and does not.
+
+    Chinese and Korean, read as Thai, are letters of Thai in no order.
+    """
+    if "เ" <= char <= "ไ":
+        return not "ก" <= after <= "ฮ"
+    return char > "ฯ" and not "ก" <= before <= "๎"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from campaign_app.imports.code_pages import code_page_of, high_lines
+from campaign_app.imports.code_pages import code_page_of, high_lines, reads_as
 
 CHOICES: dict[str, str] = {
     "utf-8": "Unicode (UTF-8)",
@@ -22,11 +22,17 @@ CHOICES: dict[str, str] = {
     "iso8859_2": "Central European (ISO 8859-2)",
     "cp1251": "Cyrillic (Windows)",
     "koi8_r": "Cyrillic (KOI8-R)",
+    "koi8_u": "Cyrillic (KOI8-U)",
+    "cp866": "Cyrillic (DOS)",
+    "iso8859_5": "Cyrillic (ISO 8859-5)",
+    "mac_cyrillic": "Cyrillic (Mac)",
     "cp1253": "Greek (Windows)",
+    "iso8859_7": "Greek (ISO 8859-7)",
     "cp1254": "Turkish (Windows)",
     "cp1255": "Hebrew (Windows)",
     "cp1256": "Arabic (Windows)",
     "cp1257": "Baltic (Windows)",
+    "cp874": "Thai (Windows)",
     "cp932": "Japanese (Shift JIS)",
     "euc_jp": "Japanese (EUC)",
     "iso2022_jp": "Japanese (ISO 2022)",
@@ -155,8 +161,9 @@ def _judged(pieces: Sequence[bytes], *, letters: int = 0) -> str:
             telling.append(lines)
     if good >= 2 * bad and (good > 1 or not bad):
         return "utf-8"
-    guess = code_page_of(_foreign_lines(telling))
-    joined = guess in _AS_MIXED and good > max(1, bad / 20)
+    foreign = _foreign_lines(telling)
+    guess = code_page_of(foreign)
+    joined = guess in _AS_MIXED and good > max(1, bad / 20) and reads_as(guess, foreign)
     return "utf-8" if joined else guess
 
 
