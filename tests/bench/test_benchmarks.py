@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+import bench.awake
 from bench import __main__ as commands
 from bench import campaigns, contest, naive, rivals, sinks
 from bench.awake import awake
@@ -18,6 +19,7 @@ from bench.meter import Meter, Run
 from bench.sinks import Listener
 from tests.certificates import make_authority
 from tests.smtp_sink import SmtpSink
+from tests.waiting import until
 
 SIZES = {"mails": 20, "size": 2_000, "connections": 4}
 
@@ -69,13 +71,46 @@ def test_the_naive_way_sends_what_a_campaign_sends():
     assert 8_000 < len(mail.as_bytes()) < 13_000
 
 
-def test_the_spinners_end_with_the_benchmark():
-    me = psutil.Process()
-    before = set(me.children())
+def children() -> set[psutil.Process]:
+    return set(psutil.Process().children())
+
+
+@pytest.fixture
+def latencies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The kernel's file for wished latencies, which is not there for whoever may not write it."""
+    path = tmp_path / "cpu_dma_latency"
+    monkeypatch.setattr(bench.awake, "LATENCIES", path)
+    return path
+
+
+def test_the_kernel_is_asked_to_poll_for_as_long_as_the_benchmark_runs(
+    latencies: Path, capfd: pytest.CaptureFixture[str]
+):
+    latencies.touch()
+    before, mine = children(), psutil.Process()
     with awake():
-        spinners = set(me.children()) - before
-    assert len(spinners) == len(os.sched_getaffinity(0))
-    assert not spinners & set(me.children())
+        assert latencies.read_bytes() == bytes(4)  # at most 0 µs, as an int of C
+        assert str(latencies) in [one.path for one in mine.open_files()]  # or the wish is forgotten
+        assert children() == before
+    assert str(latencies) not in [one.path for one in mine.open_files()]
+    assert capfd.readouterr().out == ""
+
+
+def test_who_may_not_ask_the_kernel_spins_and_says_so(
+    latencies: Path, capfd: pytest.CaptureFixture[str]
+):
+    before = children()
+    with awake():
+        spinners = children() - before
+        until(lambda: idle_cores(spinners) == sorted(os.sched_getaffinity(0)))
+    assert not spinners & children()
+    assert f"{latencies} is not ours to write" in capfd.readouterr().out
+
+
+def idle_cores(spinners: set[psutil.Process]) -> list[int]:
+    """The cores to which they keep, when nobody else wants them."""
+    idle = [one for one in spinners if os.sched_getscheduler(one.pid) == os.SCHED_IDLE]
+    return sorted(core for one in idle for core in one.cpu_affinity())
 
 
 def test_cpu_of_children_that_ended_is_counted():
