@@ -7,7 +7,7 @@ from flask import Blueprint, Flask
 from campaign_app.api import docs, door, lost, problems
 from campaign_app.api.openapi import ROOT
 from campaign_app.api.operations import OPERATIONS
-from campaign_app.extensions import csrf
+from campaign_app.guards import csrf
 
 
 def _guarded() -> Blueprint:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from flask import g, request
 
-from campaign_app.extensions import db, limiter
+from campaign_app.extensions import db
+from campaign_app.guards import limiter
 from campaign_app.lib import logs
 from campaign_app.lib.errors import CarillonError, Forbidden
 from campaign_app.models.people import Role

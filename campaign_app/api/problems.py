@@ -12,7 +12,8 @@ from pydantic import BaseModel, Field
 from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 
-from campaign_app.extensions import db, limiter
+from campaign_app.extensions import db
+from campaign_app.guards import limiter
 from campaign_app.lib import logs, patience
 from campaign_app.lib.errors import CarillonError, Invalid, InvalidEntries, NotFound
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from flask import g
 
 from campaign_app.api.sender_shapes import TestOutcome
-from campaign_app.extensions import limiter
+from campaign_app.guards import limiter
 from campaign_app.lib import address
 from campaign_app.lib.errors import Invalid
 from campaign_app.models.senders import Sender

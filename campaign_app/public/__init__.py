@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from campaign_app.extensions import csrf
+from campaign_app.guards import csrf
 from campaign_app.public import (
     clicks,
     health,

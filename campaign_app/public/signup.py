@@ -10,7 +10,8 @@ from hashlib import sha256
 from flask import Blueprint, abort, current_app, make_response, render_template, request
 from werkzeug.wrappers import Response
 
-from campaign_app.extensions import db, limiter
+from campaign_app.extensions import db
+from campaign_app.guards import limiter
 from campaign_app.lib import address
 from campaign_app.lib.errors import Conflict, Invalid
 from campaign_app.models.signups import Signup

@@ -12,7 +12,8 @@ from flask_login import current_user, login_user
 from werkzeug.exceptions import Unauthorized
 from werkzeug.wrappers import Response
 
-from campaign_app.extensions import db, login_manager
+from campaign_app.extensions import db
+from campaign_app.guards import login_manager
 from campaign_app.lib import logs
 from campaign_app.lib.errors import Forbidden, Invalid
 from campaign_app.models.people import Membership, Role, User

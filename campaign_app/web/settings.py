@@ -9,7 +9,8 @@ from werkzeug.wrappers import Response
 from wtforms import PasswordField, SelectField, StringField
 from wtforms.validators import DataRequired
 
-from campaign_app.extensions import db, limiter
+from campaign_app.extensions import db
+from campaign_app.guards import limiter
 from campaign_app.lib import passwords, zones
 from campaign_app.lib.errors import Invalid
 from campaign_app.services import people, tokens

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from flask import g, request
 
-from campaign_app.extensions import limiter
+from campaign_app.guards import limiter
 from campaign_app.lib import address
 from campaign_app.lib.errors import Conflict, Invalid, Unavailable
 from campaign_app.sending import trials
