@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import shlex
 import signal
 import socket
@@ -15,6 +17,7 @@ from pathlib import Path
 from local_stack.accounts import Account
 from local_stack.errors import StartError
 
+FIRST_PORT, PORTS = 20_000, 12_000
 LAUNCHER = (sys.executable, "-I", "-S", str(Path(__file__).with_name("become.py")))
 
 
@@ -94,11 +97,16 @@ def tail(log: Path, lines: int = 12) -> str:
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port of 127.0.0.1 that nobody listens on at this moment.
+
+    It is none of those that Linux gives to whoever connects (32,768 and more): somebody might have
+    it before a server does, or while that is started again.
+    """
+    while True:
+        port = FIRST_PORT + secrets.randbelow(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _works_on(pid: int, mark: Path) -> bool:
