@@ -1,6 +1,6 @@
 """Mails a second and CPU a mail, beside Postfix's smtp-source and beside the naive way.
 
-    bin/bench send [--mails 20000] [--rounds 5] [--connections 8] [--processes 2] [--size 10240]
+    bin/bench send [--mails 60000] [--rounds 5] [--connections 8] [--processes 2] [--size 10240]
 
 Everything shares this machine: a durable PostgreSQL, Redis, the Procfile's workers and one Postfix
 smtp-sink. In each round smtp-source, the naive way and Carillon send mails of the same size to that
@@ -96,6 +96,6 @@ def _print(results: Results, running: Stack) -> None:
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = options.parser(__doc__)
-    options.add_campaign(parser, mails=20_000, connections=8, rounds=5)
+    options.add_campaign(parser, mails=60_000, connections=8, rounds=5)
     parser.add_argument("--naive-mails", type=int, default=1_000, help="a run's (1,000)")
     return parser.parse_args(arguments)

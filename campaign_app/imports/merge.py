@@ -24,7 +24,7 @@ from campaign_app.imports.prepare import Batch
 from campaign_app.imports.seen import Seen
 from campaign_app.lib.arrays import literal, text_literal
 
-_COPY_BYTES = 256 * 1024
+_COPY_BYTES = 1024 * 1024
 _IN_THE_WAY = ("40P01", "55P03")
 """Deadlock detected, lock not available (PostgreSQL's appendix A)."""
 _LOCK_KIND = 0x1ABE1
@@ -212,8 +212,7 @@ class Merger:
         return ids
 
     def _stage(self, batch: Batch, known: _Known) -> None:
-        """Put those who are on the list already into the temporary table."""
-        self.connection.execute(text("TRUNCATE import_stage"))
+        """Put those who are on the list already into the temporary table, until the commit."""
         texts, firsts = batch.texts, batch.firsts
         self._copy(
             "COPY import_stage FROM STDIN",

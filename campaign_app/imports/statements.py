@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TABLE = """
 CREATE TEMP TABLE import_stage (n int, id bigint, first boolean, name text, attributes jsonb)
+ON COMMIT DELETE ROWS
 """
 
 # A limit on statements is meant for pages, not for batches. Of what a crash of the database takes
