@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
+from urllib.parse import unquote
 
 from sqlalchemy import Connection, select
 
 from campaign_app.lib import address
 from campaign_app.models.recipients import Suppression
 
-_LINK = re.compile(r"\s*mailto:", re.IGNORECASE)
+_LINK = re.compile(r".*mailto:\s*([^?\s<>()\[\]]+).*", re.IGNORECASE | re.DOTALL)
+_ASIDE = re.compile(r"([^()@]*)\(\s*([^()\s]+@[^()\s]+)\s*\)\s*")
+_REMARKED = re.compile(r"\s*([^()\s]+@[^()\s]+)\s*\(([^()@]*)\)\s*")
+_AROUND = " \t\r\n\"'`´‘’‚“”„«».,;:"  # noqa: RUF001 - what clings to addresses
+"""What clings to an address that was cut out of a sentence, a list or a program."""
 ERASED = "The data of this person was erased, so the import leaves them out."
 ERASED_REMEDY = "Take the row out of your file. They can come back by signing up themselves."
 
@@ -41,6 +47,8 @@ def read(cells: Sequence[str], *, erased: Collection[bytes] = ()) -> Addressees:
     found = Addressees(address.normal_forms(cells))
     if "" in found.emails:
         _read_named(cells, found)
+    if "\n'" in "\n" + "\n".join(found.emails):  # a spreadsheet's mark of a text
+        found.emails[:] = [email.lstrip("'") for email in found.emails]
     if erased:
         _leave_out(erased, found)
     return found
@@ -52,9 +60,20 @@ def explained(cell: str) -> tuple[str, str]:
 
 
 def _parted(cell: str) -> tuple[str, str]:
-    """The name and the address of a cell, which may be a link as spreadsheets make them."""
+    """The name and the address of a cell: a link, `Ana (ana@example.com)`, `ana@example.com (Ana)`,
+    or an address in wide letters, quotes, or marks that nobody sees.
+    """
     name, rest = address.parted(cell)
-    return name, _LINK.sub("", rest)
+    if link := _LINK.fullmatch(rest):
+        rest = unquote(link[1])
+    elif aside := _ASIDE.fullmatch(rest):
+        name, rest = aside.groups()
+    elif remarked := _REMARKED.fullmatch(rest):
+        rest, name = remarked.groups()
+    seen = (
+        char for char in unicodedata.normalize("NFKC", rest) if unicodedata.category(char) != "Cf"
+    )
+    return name.strip(), "".join(seen).strip(_AROUND)
 
 
 def _read_named(cells: Sequence[str], found: Addressees) -> None:

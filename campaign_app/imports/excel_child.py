@@ -55,7 +55,8 @@ def _print_rows(sheet: calamine.CalamineSheet, columns: int) -> int:
     if sheet.width > columns:
         return TOO_WIDE
     sys.stdout.write(json.dumps({"rows": _last_row(sheet) + 1}) + "\n")
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    # A cell with either half of a line's end is quoted only where the whole of it ends lines.
+    writer = csv.writer(sys.stdout, lineterminator="\r\n")
     writer.writerows(_texts(sheet))
     sys.stdout.flush()
     return 0
@@ -100,6 +101,9 @@ def _text(cell: object) -> str:
         return str(int(cell)) if cell.is_integer() and abs(cell) < 1e21 else format(cell, ".15g")
     if isinstance(cell, dt.datetime):
         return cell.date().isoformat() if cell.time() == dt.time() else cell.isoformat(" ")
+    if isinstance(cell, dt.timedelta):
+        minutes, seconds = divmod(round(cell.total_seconds()), 60)
+        return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
     if isinstance(cell, dt.date | dt.time):
         return cell.isoformat()
     return str(cell)

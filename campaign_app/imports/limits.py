@@ -33,6 +33,11 @@ OPEN_QUOTE = (
     'Near row {row} a quotation mark (") opens and never closes, so the rest of the file reads as'
     " one cell. Remove or double that quotation mark and upload the file again."
 )
+LONG_CELL = (
+    f"Near row {{row}} a cell is longer than {MAX_FIELD_CHARS:,} characters. Most likely a"
+    ' quotation mark (") opens and never closes: remove or double it, or shorten the cell, and'
+    " upload the file again."
+)
 SWALLOWED = (
     'Near row {row} a quotation mark (") opens and does not close before other people follow, so'
     " {lines} lines read as one cell. Remove or double that quotation mark and upload the file"

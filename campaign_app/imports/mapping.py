@@ -153,7 +153,12 @@ def _email_column(plain: Sequence[str], samples: Sequence[Sequence[str]]) -> int
 
 def _share_of_addresses(values: Sequence[str]) -> float:
     filled = [value.strip() for value in values if value.strip()]
-    return sum(bool(EMAIL.fullmatch(value)) for value in filled) / len(filled) if filled else 0
+    return sum(map(_likeness, filled)) / len(filled) if filled else 0
+
+
+def _likeness(value: str) -> float:
+    """1 for an address, less for several in one cell: the check will tell of them."""
+    return 1 if EMAIL.fullmatch(value) else 0.4 if value.count("@") > 1 else 0
 
 
 def _name_columns(plain: Sequence[str]) -> list[tuple[int, Target]]:

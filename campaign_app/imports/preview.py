@@ -122,7 +122,7 @@ def _first_text(path: Path, encoding: str) -> str:
     with path.open("rb") as file:
         data = file.read(SAMPLE_BYTES)
     text = io.TextIOWrapper(io.BytesIO(data), encoding, errors="replace").read()
-    return text.removeprefix("\ufeff").replace("\0", "")
+    return text.lstrip("\ufeff").replace("\0", "")
 
 
 def _by_column(rows: Sequence[Row], width: int) -> list[list[str]]:

@@ -6,6 +6,7 @@ import contextlib
 import csv
 import io
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, NoReturn
@@ -24,6 +25,11 @@ _BLOCK_CHARS = 256 * 1024
 _END = "\0"
 """Follows the last line: a quotation mark that was never closed would hide that rows are missing.
 No text of a file holds it: it is taken out."""
+_DOS_END = "\x1a"
+"""Ends a file as DOS wrote it."""
+_MARKS = re.compile(r"=\"|'[-+=@\d]")
+_FORMULA = re.compile(r'="((?:[^"]|"")*)"')
+_MARKED = re.compile(r"'(?=[-+=@]|[-+\d\s().]+$)")
 _AT_ONCE = 64
 """Rows between two looks at how much has been read; fewer where rows are long."""
 
@@ -39,6 +45,8 @@ class Rows:
         self._binary = binary
         self._size = size
         self._is_cut = is_cut
+        self._has_marks = False
+        """Whether cells may say that they are texts, as spreadsheets understand it."""
         self._known_rows = known_rows
         self._fed = 0
         self._stride = 1
@@ -99,7 +107,7 @@ class Rows:
         try:
             rows += itertools.islice(self._reader, min(size, self._stride))
         except csv.Error:
-            self._refuse(limits.OPEN_QUOTE, self._read + len(rows) + 1)
+            self._refuse(limits.LONG_CELL, self._read + len(rows) + 1)
         if rows and rows[-1] and rows[-1][-1].endswith(_END):
             self._end(rows)
         if self._reader.line_num - line > len(rows) and not self._is_ours:
@@ -108,22 +116,25 @@ class Rows:
         long = self._fed - fed > 2 * _BLOCK_CHARS
         self._stride = 1 if long else min(2 * self._stride, _AT_ONCE)
         if rows and max(map(len, rows)) > limits.MAX_COLUMNS:
-            return [_narrow(row) for row in rows]
+            rows = [_narrow(row) for row in rows]
+        if self._has_marks and not self._is_ours:
+            return [list(map(_unmarked, row)) for row in rows]
         return rows
 
     def _lines(self, text: io.TextIOWrapper) -> Iterator[str]:
         """The lines, without a byte order mark and without NULs, which PostgreSQL cannot hold."""
-        first = text.readline(limits.MAX_LINE_CHARS).removeprefix("\ufeff")
+        first = text.readline(limits.MAX_LINE_CHARS).lstrip("\ufeff")
         if first.lower().startswith("sep=") and len(first.strip()) <= 5:
             first = ""  # Excel's own hint, and hidden by it
         rest = first
         while block := text.read(_BLOCK_CHARS):
             self._fed += len(block)
+            self._has_marks = self._has_marks or bool(_MARKS.search(block))
             whole, rest = _cut(rest + block)
             yield from io.StringIO(whole.replace("\0", ""), newline="")
             self._refuse_bombs(len(rest))
         if not self._is_cut:
-            yield from io.StringIO(rest.replace("\0", ""), newline="")
+            yield from io.StringIO(rest.replace("\0", "").rstrip(_DOS_END), newline="")
         yield _END
 
     def _end(self, rows: list[Row]) -> None:
@@ -166,6 +177,13 @@ def _cut(text: str) -> tuple[str, str]:
     """Whole lines, and what follows them. After a CR at the end, its LF may come next."""
     end = max(text.rfind("\n"), text.rfind("\r", 0, -1)) + 1
     return text[:end], text[end:]
+
+
+def _unmarked(cell: str) -> str:
+    """The text of a cell that is kept from becoming a number or a formula: ="0049", '0049."""
+    if found := _FORMULA.fullmatch(cell):
+        return found[1].replace('""', '"')
+    return _MARKED.sub("", cell, count=1) if cell.startswith("'") else cell
 
 
 def _narrow(row: Row) -> Row:

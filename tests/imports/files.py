@@ -25,9 +25,18 @@ _RELATION = (
     '<Relationship Id="rId1" Target="{target}" Type="http://schemas.openxmlformats.org/'
     'officeDocument/2006/relationships/{kind}"/></Relationships>'
 )
-_MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
-_WORKBOOK = (
-    f'<workbook {_MAIN} xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/'
+_RELATIONS = _RELATION.format(target="worksheets/sheet1.xml", kind="worksheet").replace(
+    "</Relationships>",
+    "".join(
+        f'<Relationship Id="{part}" Target="{part}.xml" Type="http://schemas.openxmlformats.org/'
+        f'officeDocument/2006/relationships/{part}"/>'
+        for part in ("sharedStrings", "styles")
+    )
+    + "</Relationships>",
+)
+MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+WORKBOOK = (
+    f'<workbook {MAIN} xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/'
     'relationships"><sheets><sheet name="List" sheetId="1" r:id="rId1"/></sheets></workbook>'
 )
 
@@ -50,18 +59,21 @@ def workbook(sheets: dict[str, list[list[Any]]]) -> bytes:
     return file.getvalue()
 
 
-def raw_workbook(rows: str) -> bytes:
-    """An .xlsx whose only sheet holds this XML of rows: for what no library writes."""
+def raw_workbook(rows: str, **others: str) -> bytes:
+    """An .xlsx whose only sheet holds this XML of rows: for what no library writes.
+
+    `others` are further parts of it, or stand in the place of one, by their names without ".xml".
+    """
+    parts = {f"xl/{name}.xml": text for name, text in others.items()}
     return zipped(
         {
             "[Content_Types].xml": _TYPES,
             "_rels/.rels": _RELATION.format(target="xl/workbook.xml", kind="officeDocument"),
-            "xl/workbook.xml": _WORKBOOK,
-            "xl/_rels/workbook.xml.rels": _RELATION.format(
-                target="worksheets/sheet1.xml", kind="worksheet"
-            ),
-            "xl/worksheets/sheet1.xml": f"<worksheet {_MAIN}><sheetData>{rows}</sheetData>"
+            "xl/workbook.xml": WORKBOOK,
+            "xl/_rels/workbook.xml.rels": _RELATIONS,
+            "xl/worksheets/sheet1.xml": f"<worksheet {MAIN}><sheetData>{rows}</sheetData>"
             "</worksheet>",
+            **parts,
         }
     )
 

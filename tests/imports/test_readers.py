@@ -68,6 +68,32 @@ def test_foreign_bytes_in_unicode_are_read_as_they_were_meant(tmp_path):
     assert [row[1] for row in files.read(path)] == ["Jörg", "Jörg", "Zoë"]
 
 
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        ('="0049"', "0049"),
+        ('"=""0049"""', "0049"),
+        ('="say ""hi"""', 'say "hi"'),
+        ("'0049", "0049"),
+        ("'+49 (30) 12", "+49 (30) 12"),
+        ("'=SUM(1)", "=SUM(1)"),
+        ("'t Hart", "'t Hart"),
+        ("'90s fan", "'90s fan"),
+        ("=1+1", "=1+1"),
+    ],
+)
+def test_what_keeps_a_text_from_being_calculated_is_no_part_of_it(tmp_path, cell, text):
+    path = files.written(tmp_path, f"email,text\na@x.com,{cell}\n")
+    assert files.read(path) == [["a@x.com", text]]
+
+
+def test_what_begins_and_ends_a_file_is_no_part_of_it(tmp_path):
+    path = files.written(tmp_path, "\ufeff\ufeffemail,name\r\na@x.com,Ana\r\n\x1a")
+    dialect = preview.detect(path)
+    assert files.read(path) == [["a@x.com", "Ana"]]
+    assert preview.preview(path, dialect).columns[0].header == "email"
+
+
 def test_quoted_line_breaks_blank_and_ragged_rows_keep_their_numbers(tmp_path):
     path = files.written(tmp_path, 'email,note\na@x.com,"one\ntwo"\n\nb@x.com\nc@x.com,x,y\n')
     with open_rows(path, Dialect()) as rows:
@@ -150,6 +176,7 @@ def test_a_sheet_that_is_gone_is_said_so(tmp_path):
     ("content", "words"),
     [
         ('email,name\na@x.com,"Ann\n' + "b@x.com,Bob\n" * 20_000, "quotation mark"),
+        (f'email\na@x.com,"{"x" * 200_000}"\n', "longer than 131,072"),
         ("x" * (limits.MAX_LINE_CHARS + 1), "longer than a spreadsheet row"),
         (",".join("x" * 501), "more than 500 columns"),
     ],

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from datetime import date, datetime
+import re
+from datetime import date, datetime, timedelta
 
 import openpyxl
 import pytest
@@ -105,3 +106,72 @@ def test_hidden_sheets_are_not_offered_and_the_sheet_with_addresses_is_found(tmp
     dialect = preview.detect(path)
     assert dialect.sheet == "People"
     assert preview.preview(path, dialect).sheets == ["Notes", "People"]
+
+
+EMAIL = '<row r="1"><c r="A1" t="inlineStr"><is><t>Email</t></is></c>{more}</row>'
+ANA = '<row r="2"><c r="A2" t="inlineStr"><is><t>a@x.com</t></is></c>{more}</row>'
+
+
+def read(folder, rows: str, **parts: str) -> list[list[str]]:
+    return files.read(files.written(folder, files.raw_workbook(rows, **parts)))
+
+
+def test_texts_stand_in_their_cells_or_in_a_table_with_letters_in_several_styles(tmp_path):
+    table = (
+        f"<sst {files.MAIN}><si><t>Name</t></si><si><r><t>An</t></r><r><rPr><b/></rPr><t>a</t></r>"
+        '<rPh sb="0" eb="1"><t>sound</t></rPh></si></sst>'
+    )
+    cells = ['<c r="B1" t="s"><v>0</v></c>', '<c r="B2" t="s"><v>1</v></c>']
+    rows = EMAIL.format(more=cells[0]) + ANA.format(more=cells[1])
+    assert read(tmp_path, rows, sharedStrings=table) == [["a@x.com", "Ana"]]
+
+
+def test_cells_without_places_follow_each_other(tmp_path):
+    rows = (EMAIL + ANA).format(more='<c t="str"><v>x</v></c>')
+    assert read(tmp_path, re.sub(r' r="\w+"', "", rows)) == [["a@x.com", "x"]]
+
+
+@pytest.mark.parametrize(("epoch", "day"), [("", "2023-03-15"), ("1", "2027-03-16")])
+def test_days_are_counted_from_1900_or_from_1904(tmp_path, epoch: str, day: str):
+    styles = f'<styleSheet {files.MAIN}><cellXfs><xf/><xf numFmtId="14"/></cellXfs></styleSheet>'
+    begun = f'<workbookPr date1904="{epoch or 0}"/><sheets>'
+    rows = EMAIL.format(more='<c r="B1" t="str"><v>day</v></c>')
+    rows += ANA.format(more='<c r="B2" s="1"><v>45000</v></c>')
+    parts = {"styles": styles, "workbook": files.WORKBOOK.replace("<sheets>", begun)}
+    assert read(tmp_path, rows, **parts) == [["a@x.com", day]]
+
+
+def test_half_a_line_end_in_a_cell_ends_no_row(tmp_path):
+    rows = [["email", "note", "name"], ["a@x.com", "one_x000D_two", "Ana"], ["b@x.com", "\r", "B"]]
+    path = files.written(tmp_path, files.workbook({"People": rows}))
+    assert [(row[0], row[2]) for row in files.read(path)] == [("a@x.com", "Ana"), ("b@x.com", "B")]
+
+
+def test_a_time_span_is_read_as_it_is_shown(tmp_path):
+    rows = [["email", "worked"], ["a@x.com", timedelta(hours=30, minutes=5)]]
+    path = files.written(tmp_path, files.workbook({"People": rows}))
+    assert files.read(path) == [["a@x.com", "30:05:00"]]
+
+
+@pytest.mark.parametrize(
+    "entity", ['SYSTEM "file:///etc/passwd"', '"&b;&b;"><!ENTITY b "&c;&c;"><!ENTITY c "ccc"']
+)
+def test_entities_are_never_opened(tmp_path, entity: str):
+    sheet = f"<worksheet {files.MAIN}><sheetData>{EMAIL}{ANA}</sheetData></worksheet>"
+    sheet = sheet.format(more='<c r="B1" t="inlineStr"><is><t>&e;</t></is></c>')
+    hostile = {"worksheets/sheet1": f"<!DOCTYPE x [<!ENTITY e {entity}>]>{sheet}"}
+    with pytest.raises(Invalid, match="damaged"):
+        read(tmp_path, "", **hostile)
+
+
+def test_a_workbook_that_arrived_by_half_is_said_to_be_damaged(tmp_path):
+    whole = files.workbook({"People": [["email"], ["a@x.com"]]})
+    for length in (len(whole) // 2, len(whole) - 10):
+        with pytest.raises(Invalid, match="damaged"):
+            preview.detect(files.written(tmp_path, whole[:length]))
+
+
+def test_a_part_that_unpacks_without_end_is_refused_unopened(tmp_path):
+    bomb = {"media/picture": "\0" * 60_000_000}
+    with pytest.raises(Invalid, match="too large"):
+        read(tmp_path, EMAIL + ANA, **bomb)
