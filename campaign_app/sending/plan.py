@@ -1,21 +1,30 @@
 """Planning: the audience, frozen into one message per recipient, in batches of fifty.
 
-One transaction and three statements, whatever the size: an audience table, its batches, its
-messages. A crash leaves nothing behind, and the next tick plans again.
+Two statements, whatever the size: the messages, then their batches. A large campaign's messages are
+made by two connections. The plan counts from one commit on; after a crash before it, the next tick
+plans again.
 """
 
 from __future__ import annotations
 
-from psycopg2.errors import SerializationFailure
-from sqlalchemy import column, insert, select, table, text
-from sqlalchemy.exc import OperationalError
+from psycopg2.errors import (
+    DeadlockDetected,
+    LockNotAvailable,
+    SerializationFailure,
+    UniqueViolation,
+)
+from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
 
 from campaign_app.extensions import db
-from campaign_app.lib import logs
+from campaign_app.lib import arrays, logs
 from campaign_app.models.campaigns import LIVE, Campaign, Link
+from campaign_app.sending import halves
 from campaign_app.sending.compose import links_in
+from campaign_app.sending.halves import Half
 from campaign_app.sending.troubles import Ref
-from campaign_app.services import audience
+from campaign_app.services import audience, audience_parts
+from campaign_app.services.audience import Audience
 from campaign_app.services.regroup import BATCH_SIZE
 
 log = logs.get(__name__)
@@ -23,27 +32,25 @@ log = logs.get(__name__)
 PLAN_LOCK = 7_203_312
 """The class of the advisory locks by which one planner at a time has a campaign."""
 
+DISTURBED = (DeadlockDetected, LockNotAvailable, SerializationFailure, UniqueViolation)
+"""Somebody changed the campaign meanwhile, or what another planner left is still being undone."""
+FEWEST = 20_000
+"""Messages that are worth a second connection."""
+
 _LOCK = text("SELECT pg_try_advisory_xact_lock(:class, CAST(:campaign AS int))")
-_AUDIENCE = text(
-    "CREATE TEMPORARY TABLE audience (recipient_id bigint, address text) ON COMMIT DROP"
+_LIMITS = text(
+    """
+    SELECT set_config('statement_timeout', '0', true),
+           set_config('idle_in_transaction_session_timeout', '10min', true)
+    """
 )
 _BATCHES = text(
     """
-    INSERT INTO batches (workspace_id, campaign_id, sender_id, size)
-    SELECT :workspace, :campaign, :sender, LEAST(:size, :total - n * :size)
-    FROM generate_series(0, (:total - 1) / :size) AS n
-    """
-)
-_MESSAGES = text(
-    """
-    INSERT INTO messages (workspace_id, campaign_id, recipient_id, batch_id, address)
-    SELECT c.workspace_id, c.id, a.recipient_id, b.id, a.address
-    FROM campaigns c,
-         (SELECT recipient_id, address, (row_number() OVER () - 1) / :size AS n
-          FROM audience) AS a
-    JOIN (SELECT id, row_number() OVER (ORDER BY id) - 1 AS n
-          FROM batches WHERE campaign_id = :campaign) AS b USING (n)
-    WHERE c.id = :campaign
+    INSERT INTO batches (id, workspace_id, campaign_id, sender_id, size)
+    SELECT id, :workspace, :campaign, :sender,
+           CASE n WHEN :last THEN :total - (n - 1) * :size ELSE :size END
+    FROM unnest(CAST(:ids AS bigint[])) WITH ORDINALITY AS reserved (id, n)
+    WHERE n <= :last ORDER BY n
     """
 )
 _PLANNED = text(
@@ -67,16 +74,13 @@ def plan(campaign_id: int) -> int | None:
     db.session.rollback()  # whatever was read before belongs to another snapshot
     # One snapshot for all statements, so that the numbers left out and the messages add up.
     db.session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
-    db.session.execute(text("SET LOCAL statement_timeout = 0"))
-    total = None
+    db.session.execute(_LIMITS)
     try:
         total = _plan_locked(campaign_id)
-        if total is not None:
-            db.session.commit()
-            log.info("campaign planned", campaign=campaign_id, messages=total)
-    except OperationalError as error:
-        if not isinstance(error.orig, SerializationFailure):
+    except DBAPIError as error:
+        if not isinstance(error.orig, DISTURBED):
             raise
+        log.info("planning disturbed", campaign=campaign_id, reason=type(error.orig).__name__)
         total = None
     finally:
         db.session.rollback()
@@ -103,38 +107,50 @@ def _unplanned(campaign_id: int) -> Campaign | None:
 
 def _fill(campaign: Campaign) -> int | None:
     workspace = Ref(campaign.workspace_id)
-    left_out = audience.preview(workspace, campaign)
-    total = _freeze_audience(workspace, campaign)
+    parts = audience_parts.of(workspace, campaign)
+    left_out = audience.counted(parts)
     _number_links(campaign)
-    if total:
-        shape = {"size": BATCH_SIZE, "workspace": workspace.id, "campaign": campaign.id}
-        db.session.execute(_BATCHES, shape | {"total": total, "sender": campaign.sender_id})
-        db.session.execute(_MESSAGES, shape)
-    # Last, so that the campaign's row is locked for a moment only and a pause never waits for us.
-    won = db.session.scalar(
-        _PLANNED,
-        {
-            "campaign": campaign.id,
-            "total": total,
-            "duplicate": left_out.duplicates,
-            "unsubscribed": left_out.unsubscribed,
-            "suppressed": left_out.suppressed,
-            "excluded": left_out.excluded,
-            "spellings": left_out.spellings,
-        },
-    )
-    return None if won is None else total
+    middle = None
+    if not halves.forget(campaign.id) and left_out.total >= FEWEST:
+        middle = db.session.scalar(parts.middle())
+    people = audience.members_of(parts)
+    with halves.made(campaign.id, people, expected=left_out.total, middle=middle) as messages:
+        for half in messages.halves:
+            _make_batches(campaign, half)
+        # Last, so that the campaign's row is locked for a moment and a pause never waits for us.
+        won = _say_that_it_is_planned(campaign, messages.total, left_out)
+        if won:
+            messages.commit_second()
+            db.session.commit()
+            log.info("campaign planned", campaign=campaign.id, messages=messages.total)
+    return messages.total if won else None
 
 
-def _freeze_audience(workspace: Ref, campaign: Campaign) -> int:
-    """Copy the audience into a table of this transaction; gives its size."""
-    db.session.execute(_AUDIENCE)
-    frozen = table("audience", column("recipient_id"), column("address"))
-    members = audience.members(workspace, campaign)
-    copy = insert(frozen).from_select(["recipient_id", "address"], members)
-    total = db.session.connection().execute(copy).rowcount
-    db.session.execute(text("ANALYZE audience"))
-    return total
+def _make_batches(campaign: Campaign, half: Half) -> None:
+    values = {
+        "workspace": campaign.workspace_id,
+        "campaign": campaign.id,
+        "sender": campaign.sender_id,
+        "size": BATCH_SIZE,
+        "total": half.total,
+        "last": half.batches,
+        "ids": arrays.literal(half.batch_ids),
+    }
+    db.session.execute(_BATCHES, values)
+
+
+def _say_that_it_is_planned(campaign: Campaign, total: int, left_out: Audience) -> bool:
+    """False when it is neither to be sent nor paused any more."""
+    values = {
+        "campaign": campaign.id,
+        "total": total,
+        "duplicate": left_out.duplicates,
+        "unsubscribed": left_out.unsubscribed,
+        "suppressed": left_out.suppressed,
+        "excluded": left_out.excluded,
+        "spellings": left_out.spellings,
+    }
+    return db.session.scalar(_PLANNED, values) is not None
 
 
 def _number_links(campaign: Campaign) -> None:

@@ -34,6 +34,9 @@ Condition = ColumnElement[bool]
 SMALL = 100_000
 """Places in groups; all exceptions of a list of two millions take about as long to look at."""
 
+SAMPLED = 101
+"""Of so many people one is enough to tell where the middle is."""
+
 
 @dataclass(frozen=True, slots=True)
 class People:
@@ -110,6 +113,15 @@ class Parts:
         if self.is_small:
             return and_(*self.members())
         return and_(self.chosen.one_of(), ~self.excluded.one_of())
+
+    def middle(self) -> Select[int]:
+        """About the median of the ids, of a sample of who is chosen, or else of the whole list."""
+        if self.chosen.groups:
+            places = of_groups(self.workspace, self.chosen.groups).subquery()
+        else:
+            places = people_of(self.workspace, true()).subquery()
+        one = places.c[0]
+        return select(func.percentile_disc(0.5).within_group(one)).where(one % SAMPLED == 0)
 
     def later_spellings(self) -> Select[int]:
         """The ids of those whose mailbox an older recipient of the audience has, too."""
