@@ -36,7 +36,7 @@ class CannedServer:
     ) -> None:
         self._over.set()
         self._listener.close()
-        self._thread.join(5)
+        self._thread.join(60)
 
     def _recite(self) -> None:
         with suppress(OSError):  # the test is over
@@ -55,7 +55,7 @@ class CannedServer:
             seen = len(self.received)
             connection.sendall(answer)
         if self.stay:
-            self._over.wait(5)
+            self._over.wait(60)
             connection.settimeout(0.1)
             try:
                 self.received += connection.recv(65536)

@@ -57,7 +57,7 @@ def s3_server(folder: Path) -> Iterator[S3Server]:
         yield S3Server(url, folder)
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
 
 
 def _command(url: str, folder: Path) -> list[str]:
@@ -69,5 +69,5 @@ def _command(url: str, folder: Path) -> list[str]:
 def _answers(url: str) -> bool:
     try:
         return requests.get(url, timeout=5).status_code > 0
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False

@@ -101,7 +101,7 @@ class SmtpSink:
 
     def __enter__(self) -> SmtpSink:
         self._thread.start()
-        self._ready.wait(10)
+        assert self._ready.wait(60), "The server does not come up."
         return self
 
     def __exit__(
@@ -111,7 +111,7 @@ class SmtpSink:
         trace: TracebackType | None,
     ) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
+        self._thread.join(60)
         if self._ledger >= 0:
             os.close(self._ledger)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 
 from sqlalchemy import Connection, text
 
 from campaign_app.extensions import db
+from campaign_app.lib import clock
 
 PATIENCE = 60.0
 """Seconds after which it hangs: what takes hundredths of one may stand still on a busy machine."""
@@ -21,6 +23,12 @@ def until(is_true: Callable[[], object], *, seconds: float = PATIENCE) -> None:
     while not is_true():
         assert time.monotonic() < ends, f"Not within {seconds:.0f} s."
         time.sleep(0.01)
+
+
+def this_minute() -> datetime:
+    """The present minute, as soon as enough of it is left for whatever counts by minutes."""
+    until(lambda: clock.now().second < 54)
+    return clock.now().replace(second=0, microsecond=0)
 
 
 def until_somebody_waits_for(other: Connection) -> None:

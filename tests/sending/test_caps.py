@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +10,6 @@ from flask import Flask
 from sqlalchemy import text
 
 from campaign_app.extensions import db
-from campaign_app.lib import clock
 from campaign_app.models.senders import Sender, SenderUsage
 from campaign_app.sending import caps
 from campaign_app.sending.bookkeeping import Books
@@ -21,15 +19,9 @@ from tests import factories
 from tests.people import Person
 from tests.sending.engine import start
 from tests.smtp_sink import Fault, SmtpSink
+from tests.waiting import this_minute
 
 MINUTE = timedelta(minutes=1)
-
-
-def this_minute() -> datetime:
-    """The present minute, with some of it left."""
-    while clock.now().second >= 57:
-        time.sleep(0.2)
-    return clock.now().replace(second=0, microsecond=0)
 
 
 def capped(person: Person, **values: int) -> Sender:

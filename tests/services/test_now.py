@@ -20,6 +20,7 @@ from campaign_app.services.now import Now
 from campaign_app.services.workload import Queue
 from tests import factories, mailings
 from tests.people import Person
+from tests.waiting import this_minute
 
 
 def look(workspace: Workspace) -> Now:
@@ -151,7 +152,7 @@ def test_it_never_reads_the_messages_of_a_campaign(alice: Person):
 
 def test_what_a_sender_has_used_of_its_caps_is_what_its_own_page_says(alice: Person):
     sender = factories.sender(alice.workspace, per_hour=100, brake_rate=5.0)
-    minute = clock.now().replace(second=0, microsecond=0)
+    minute = this_minute()
     for minutes, count in ((0, 1), (30, 10), (600, 100), (2000, 1000)):
         at = minute - timedelta(minutes=minutes)
         factories.save(SenderUsage(sender_id=sender.id, minute=at, handed_over=count))

@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import func
 
 from campaign_app.extensions import db
-from campaign_app.lib import clock
 from campaign_app.lib.errors import Conflict, Invalid, NotFound
 from campaign_app.lib.secrets import Vault
 from campaign_app.models.campaigns import CampaignStatus
@@ -19,6 +18,7 @@ from campaign_app.services import audit, sender_details, senders
 from campaign_app.services.sender_details import SenderDetails
 from tests import factories
 from tests.people import Person
+from tests.waiting import this_minute
 
 VAULT = Vault("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
 ACME = SenderDetails(
@@ -190,7 +190,7 @@ def test_a_changed_server_gives_a_stopped_sender_another_try(
 
 def test_usage_slides_over_minute_hour_and_day(alice: Person):
     sender = make(alice)
-    minute = clock.now().replace(second=0, microsecond=0)
+    minute = this_minute()
     for age, count in ((0, 1), (30, 10), (300, 100), (1441, 1000)):
         when = minute - timedelta(minutes=age)
         factories.save(SenderUsage(sender_id=sender.id, minute=when, handed_over=count))
