@@ -55,13 +55,11 @@ class Pixel:
             agent = user_agent[:LONGEST_AGENT]
             self._hits.add(Hit(message_id, clock.now(), method, agent, ip))
 
-    def answer(
-        self, head: bytes, *, peer: str, at: datetime, may_keep: bool = True
-    ) -> tuple[bytes, bool] | None:
-        """The whole answer to the bytes of a request, and whether its connection is kept.
+    def take(self, head: bytes, *, peer: str, at: datetime) -> bool | None:
+        """Count the load that these bytes of a request ask for; whether its connection is kept.
 
         None when it is another request, or this one in an unusual form: WSGI answers those. `at` is
-        the present: whoever answers many at once asks for the time once.
+        the present: whoever takes many at once asks for the time once.
         """
         load = pixel_request.read(head, hops=self._hops)
         if load is None:
@@ -70,11 +68,10 @@ class Pixel:
         message_id = self._signer.read(token)
         if message_id is not None:
             self._hits.add(Hit(message_id, at, "GET", reader.user_agent, reader.ip or peer))
-        keeps = reader.keeps and may_keep
-        return self._answers_of(at)[keeps], keeps
+        return reader.keeps
 
-    def _answers_of(self, at: datetime) -> tuple[bytes, bytes]:
-        """Those that close the connection and that keep it, as they read in this second."""
+    def answers(self, at: datetime) -> tuple[bytes, bytes]:
+        """The whole answer that closes the connection, and the one that keeps it."""
         second = at.timestamp() // 1
         if second != self._second:
             self._second = second

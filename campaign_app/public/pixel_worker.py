@@ -20,6 +20,7 @@ from datetime import datetime
 from errno import EAGAIN, ECONNABORTED, EMFILE, ENFILE
 from functools import cached_property
 from selectors import EVENT_READ
+from typing import NamedTuple
 
 from gunicorn.http2 import negotiation
 from gunicorn.workers.gthread import TConn, ThreadWorker
@@ -56,6 +57,15 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
         if self.head:
             self.parser.unreader.unread(self.head)
             self.head = b""
+
+
+class Now(NamedTuple):
+    """What holds for everybody who is answered between two polls."""
+
+    at: datetime
+    answers: tuple[bytes, bytes]
+    """That which closes the connection, and that which keeps it."""
+    kept_until: float
 
 
 class PixelWorker(ThreadWorker):  # type: ignore[misc]
@@ -145,48 +155,50 @@ class PixelWorker(ThreadWorker):  # type: ignore[misc]
 
     def _serve_waiting(self, poll: select.epoll) -> None:
         """Answer whoever has asked for a pixel, and only that."""
-        at = clock.now()
+        now, take = self._now(), self._pixel.take
         for number, _ in poll.poll(0):
             conn = self.waiting[number]
             try:
                 head = conn.sock.recv(READ)
-                answer = None if conn.head else self._answer(conn, head, at)
-                if answer is None:
-                    self._consider(conn, head, at)
+                keeps = None if conn.head else take(head, peer=conn.peer, at=now.at)
+                if keeps is None:
+                    self._consider(conn, head, now)
                 else:
-                    self._reply(conn, *answer)
+                    self._reply(conn, now, keeps=keeps)
             except OSError:  # it is gone, or takes no answers
                 self._drop(conn)
 
-    def _answer(self, conn: Connection, head: bytes, at: datetime) -> tuple[bytes, bool] | None:
-        return self._pixel.answer(head, peer=conn.peer, at=at, may_keep=self.alive)
+    def _now(self) -> Now:
+        at = clock.now()
+        return Now(at, self._pixel.answers(at), time.monotonic() + self.cfg.keepalive)
 
-    def _reply(self, conn: Connection, words: bytes, keeps: bool) -> bool:
+    def _reply(self, conn: Connection, now: Now, *, keeps: bool) -> bool:
         """Whether the connection is still there afterwards. Raises OSError."""
         self._was_busy = True
-        keeps = conn.sock.send(words) == len(words) and keeps
-        if keeps:
-            self._renew(conn, self.cfg.keepalive)
-        else:
+        keeps = keeps and self.alive
+        words = now.answers[keeps]
+        if conn.sock.send(words) < len(words) or not keeps:
             self._drop(conn)
-        return keeps
+            return False
+        self._renew(conn, now.kept_until)
+        return True
 
-    def _consider(self, conn: Connection, data: bytes, at: datetime) -> None:
+    def _consider(self, conn: Connection, data: bytes, now: Now) -> None:
         """Take in what is not one plain request for a pixel. Raises OSError."""
         if not data:
             self._drop(conn)
             return
         if not conn.head:
-            self._renew(conn, HEAD_SECONDS)
+            self._renew(conn, time.monotonic() + HEAD_SECONDS)
         conn.head += data
         while END in conn.head:
             size = conn.head.index(END) + len(END)
-            answer = self._answer(conn, conn.head[:size], at)
-            if answer is None:
+            keeps = self._pixel.take(conn.head[:size], peer=conn.peer, at=now.at)
+            if keeps is None:
                 self._hand_over(conn)
                 return
             conn.head = conn.head[size:]
-            if not self._reply(conn, *answer):
+            if not self._reply(conn, now, keeps=keeps):
                 return
         if len(conn.head) >= LARGEST_HEAD:
             self._hand_over(conn)
@@ -196,9 +208,8 @@ class PixelWorker(ThreadWorker):  # type: ignore[misc]
         self.waiting[conn.sock.fileno()] = conn
         self._poll.register(conn.sock, select.EPOLLIN)
 
-    def _renew(self, conn: Connection, seconds: float) -> None:
-        """Let it wait from now on; at most once a second, for that is exact enough."""
-        until = time.monotonic() + seconds
+    def _renew(self, conn: Connection, until: float) -> None:
+        """Let it wait for longer; at most once a second, for that is exact enough."""
         if abs(until - conn.timeout) > 1:
             conn.timeout = until
             self.waiting.move_to_end(conn.sock.fileno())
