@@ -16,9 +16,10 @@ from flask.testing import FlaskClient
 from hypothesis import settings
 from sqlalchemy.orm import scoped_session, sessionmaker
 
-from campaign_app import create_app
+from campaign_app import create_app, extensions
 from campaign_app.extensions import db, redis
 from campaign_app.guards import limiter
+from campaign_app.web import campaign_review
 from config import Config
 from local_stack import postgres
 from local_stack import redis as redis_server
@@ -38,8 +39,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: STARTING.isdisjoint(mark.name for mark in item.iter_markers()))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def patience() -> Iterator[None]:
+    """What the application does without when it takes a second, comes late on a busy machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(extensions, "REDIS_SECONDS", 30.0)
+        patch.setattr(campaign_review, "GLANCE_SECONDS", 30.0)
+        yield
+
+
 @pytest.fixture(scope="session")
-def redis_url() -> Iterator[str]:
+def redis_url(patience: None) -> Iterator[str]:
     with redis_server.temporary() as server:
         yield server.url
 
