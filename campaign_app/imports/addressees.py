@@ -17,6 +17,8 @@ from campaign_app.models.recipients import Suppression
 _LINK = re.compile(r".*mailto:\s*([^?\s<>()\[\]]+).*", re.IGNORECASE | re.DOTALL)
 _ASIDE = re.compile(r"([^()@]*)\(\s*([^()\s]+@[^()\s]+)\s*\)\s*")
 _REMARKED = re.compile(r"\s*([^()\s]+@[^()\s]+)\s*\(([^()@]*)\)\s*")
+_NEXT = " ::: "
+"""Google Contacts puts a person's further addresses after it."""
 _AROUND = " \t\r\n\"'`´‘’‚“”„«».,;:"  # noqa: RUF001 - what clings to addresses
 """What clings to an address that was cut out of a sentence, a list or a program."""
 ERASED = "The data of this person was erased, so the import leaves them out."
@@ -63,7 +65,7 @@ def _parted(cell: str) -> tuple[str, str]:
     """The name and the address of a cell: a link, `Ana (ana@example.com)`, `ana@example.com (Ana)`,
     or an address in wide letters, quotes, or marks that nobody sees.
     """
-    name, rest = address.parted(cell)
+    name, rest = address.parted(cell.partition(_NEXT)[0])
     if link := _LINK.fullmatch(rest):
         rest = unquote(link[1])
     elif aside := _ASIDE.fullmatch(rest):

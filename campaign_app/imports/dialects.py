@@ -23,6 +23,7 @@ DELIMITERS: dict[str, str] = {
 _ADDRESS = r"[^\s@,;|<>\"]+@[^\s@,;|<>\"]+\.[^\s@,;|<>\"]{2,}"
 EMAIL = re.compile(rf"{_ADDRESS}|[^<>@]*<\s*{_ADDRESS}\s*>")
 """An address, or one with a name before it. What `lib.address` takes is decided row by row."""
+_ESCAPED = re.compile(r'(?:^|[,;\t|])"[^"\r\n]*[^"\\]\\"[^",;\t|\r\n]', re.MULTILINE)
 SAMPLE_RECORDS = 60
 MAX_HEADER_ROW = 100
 
@@ -38,6 +39,8 @@ class Dialect:
     header_row: int = 1
     encoding_chosen: bool = False
     """Whether a person has said so, against what the file seemed to be."""
+    escapes: bool = False
+    """Whether a backslash stands before a quotation mark within a cell, instead of a second one."""
 
     @classmethod
     def from_options(cls, options: dict[str, Any]) -> Dialect:
@@ -50,6 +53,7 @@ class Dialect:
                 sheet=str(options.get("sheet", "")),
                 header_row=int(options.get("header_row", 1)),
                 encoding_chosen=bool(options.get("encoding_chosen", False)),
+                escapes=bool(options.get("escapes", False)),
             )
         except (TypeError, ValueError):
             raise Invalid("The header row must be a number.", field="header_row") from None
@@ -82,6 +86,14 @@ def delimiter_of(text: str) -> str:
     if first.lower().startswith("sep=") and hint in DELIMITERS:
         return hint
     return max(DELIMITERS, key=lambda delimiter: _fitness(text, delimiter))
+
+
+def has_escapes(text: str) -> bool:
+    """Whether quotation marks within cells are written as MySQL and PHP do, with a backslash.
+
+    Otherwise no cell that begins with a quotation mark goes on after its second one.
+    """
+    return bool(_ESCAPED.search(text))
 
 
 def _fitness(text: str, delimiter: str) -> tuple[float, float, int]:

@@ -43,8 +43,10 @@ def detect(path: Path, *, size: int = 0) -> Dialect:
     if kind_of(path) is Kind.EXCEL:
         return _detect_sheet(path)
     encoding = encodings.likely_encoding_of(path)
-    delimiter = dialects.delimiter_of(_first_text(path, encoding))
-    return with_header(path, Dialect(encoding=encoding, delimiter=delimiter), size=size)
+    text = _first_text(path, encoding)
+    delimiter, escapes = dialects.delimiter_of(text), dialects.has_escapes(text)
+    dialect = Dialect(encoding=encoding, delimiter=delimiter, escapes=escapes)
+    return with_header(path, dialect, size=size)
 
 
 def with_header(path: Path, dialect: Dialect, *, size: int = 0) -> Dialect:

@@ -59,7 +59,8 @@ class Rows:
         errors = MIXED if encoding == "utf-8" else "replace"
         self._text = io.TextIOWrapper(binary, encoding, errors=errors, newline="")
         self._delimiter = "," if self._is_ours else dialect.delimiter
-        self._reader = csv.reader(self._lines(self._text), delimiter=self._delimiter)
+        lines, escape = self._lines(self._text), "\\" if dialect.escapes else None
+        self._reader = csv.reader(lines, delimiter=self._delimiter, escapechar=escape)
 
     @property
     def bytes_read(self) -> int:

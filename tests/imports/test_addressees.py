@@ -25,6 +25,7 @@ from campaign_app.lib import address
         ("Dee Lee <mailto:dee@example.com>", "Dee Lee"),
         ("Dee Lee (dee@example.com)", "Dee Lee"),
         ("dee@example.com (Dee Lee)", "Dee Lee"),
+        ("dee@example.com ::: lee@example.com", ""),
         ('"Lee, Dee" <dee@example.com>', "Lee, Dee"),
     ],
 )

@@ -87,6 +87,22 @@ def test_what_keeps_a_text_from_being_calculated_is_no_part_of_it(tmp_path, cell
     assert files.read(path) == [["a@x.com", text]]
 
 
+def test_a_backslash_may_stand_before_a_quotation_mark(tmp_path):
+    text = 'email,name,city\n"a@x.com","Ana \\"A, B\\" Lee","Split"\n"b@x.com","Bo","Oslo"\n'
+    assert files.read(files.written(tmp_path, text)) == [
+        ["a@x.com", 'Ana "A, B" Lee', "Split"],
+        ["b@x.com", "Bo", "Oslo"],
+    ]
+
+
+def test_other_backslashes_are_letters(tmp_path):
+    text = 'email,folder,size\na@x.com,"C:\\New\\","5\\"\nb@x.com,D:\\,5\\" pipe\n'
+    assert files.read(files.written(tmp_path, text)) == [
+        ["a@x.com", "C:\\New\\", "5\\"],
+        ["b@x.com", "D:\\", '5\\" pipe'],
+    ]
+
+
 def test_what_begins_and_ends_a_file_is_no_part_of_it(tmp_path):
     path = files.written(tmp_path, "\ufeff\ufeffemail,name\r\na@x.com,Ana\r\n\x1a")
     dialect = preview.detect(path)
