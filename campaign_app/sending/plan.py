@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from campaign_app.extensions import db
 from campaign_app.lib import arrays, logs
 from campaign_app.models.campaigns import LIVE, Campaign, Link
-from campaign_app.sending import halves
+from campaign_app.sending import estimates, halves
 from campaign_app.sending.compose import links_in
 from campaign_app.sending.halves import Half
 from campaign_app.sending.troubles import Ref
@@ -72,6 +72,7 @@ def plan(campaign_id: int) -> int | None:
     changed it meanwhile, and the next round asks again.
     """
     db.session.rollback()  # whatever was read before belongs to another snapshot
+    _correct_estimates(campaign_id)
     # One snapshot for all statements, so that the numbers left out and the messages add up.
     db.session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
     db.session.execute(_LIMITS)
@@ -84,7 +85,17 @@ def plan(campaign_id: int) -> int | None:
         total = None
     finally:
         db.session.rollback()
+    if total is not None:
+        log.info("campaign planned", campaign=campaign_id, messages=total)
     return total
+
+
+def _correct_estimates(campaign_id: int) -> None:
+    """In a transaction of its own, so that both connections profit by it."""
+    campaign = _unplanned(campaign_id)
+    if campaign is not None:
+        estimates.correct(audience_parts.of(Ref(campaign.workspace_id), campaign))
+    db.session.commit()
 
 
 def _plan_locked(campaign_id: int) -> int | None:
@@ -122,7 +133,6 @@ def _fill(campaign: Campaign) -> int | None:
         if won:
             messages.commit_second()
             db.session.commit()
-            log.info("campaign planned", campaign=campaign.id, messages=messages.total)
     return messages.total if won else None
 
 

@@ -61,7 +61,6 @@ def campaign(live_app: Flask) -> Campaign:
         """
     )
     db.session.execute(people, {"workspace": place.id, "group": group.id, "people": PEOPLE})
-    db.session.execute(text("ANALYZE recipients, group_members"))
     started = {"sender_id": factories.sender(place).id, "status": CampaignStatus.SENDING}
     campaign = factories.campaign(place, groups=[group], **started)
     db.session.commit()
@@ -157,6 +156,14 @@ def test_two_connections_make_the_messages_of_a_large_campaign(campaign: Campaig
     assert plan(campaign.id) == PEOPLE
     check(campaign)
     assert writers(campaign) == 2
+
+
+def test_planning_a_list_that_the_statistics_do_not_know_renews_them_first(campaign: Campaign):
+    expected = (
+        "SELECT min(reltuples) FROM pg_class WHERE relname IN ('recipients', 'group_members')"
+    )
+    plan(campaign.id)
+    assert count(expected, campaign) == PEOPLE
 
 
 def test_a_planner_killed_in_mid_plan_leaves_nothing_and_the_next_one_plans(
