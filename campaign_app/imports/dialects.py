@@ -41,6 +41,8 @@ class Dialect:
     """Whether a person has said so, against what the file seemed to be."""
     escapes: bool = False
     """Whether a backslash stands before a quotation mark within a cell, instead of a second one."""
+    wrapped: bool = False
+    """Whether rows are one quoted cell each: what Excel saves of a text it took for one column."""
 
     @classmethod
     def from_options(cls, options: dict[str, Any]) -> Dialect:
@@ -54,6 +56,7 @@ class Dialect:
                 header_row=int(options.get("header_row", 1)),
                 encoding_chosen=bool(options.get("encoding_chosen", False)),
                 escapes=bool(options.get("escapes", False)),
+                wrapped=bool(options.get("wrapped", False)),
             )
         except (TypeError, ValueError):
             raise Invalid("The header row must be a number.", field="header_row") from None
@@ -96,8 +99,27 @@ def has_escapes(text: str) -> bool:
     return bool(_ESCAPED.search(text))
 
 
+def is_wrapped(text: str, delimiter: str) -> bool:
+    """Whether the first row is one cell, and a header within it."""
+    first = next(iter(_cut(text, delimiter)), [])
+    inner = unwrapped(first, delimiter)
+    return len(inner) > len(first) and looks_like_header(inner)
+
+
+def unwrapped(row: list[str], delimiter: str) -> list[str]:
+    """The cells within the only cell of a row; any other row as it is."""
+    if len(row) != 1 or delimiter not in row[0]:
+        return row
+    try:
+        return next(csv.reader(row, delimiter=delimiter))
+    except csv.Error:  # a line ends in the midst of it
+        return row
+
+
 def _fitness(text: str, delimiter: str) -> tuple[float, float, int]:
     records = _cut(text, delimiter)
+    if is_wrapped(text, delimiter):
+        records = [unwrapped(record, delimiter) for record in records]
     if not records:
         return (0, 0, 0)
     widths = Counter(len(record) for record in records)

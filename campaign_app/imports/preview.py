@@ -44,8 +44,13 @@ def detect(path: Path, *, size: int = 0) -> Dialect:
         return _detect_sheet(path)
     encoding = encodings.likely_encoding_of(path)
     text = _first_text(path, encoding)
-    delimiter, escapes = dialects.delimiter_of(text), dialects.has_escapes(text)
-    dialect = Dialect(encoding=encoding, delimiter=delimiter, escapes=escapes)
+    delimiter = dialects.delimiter_of(text)
+    dialect = Dialect(
+        encoding=encoding,
+        delimiter=delimiter,
+        escapes=dialects.has_escapes(text),
+        wrapped=dialects.is_wrapped(text, delimiter),
+    )
     return with_header(path, dialect, size=size)
 
 

@@ -13,7 +13,7 @@ from typing import IO, NoReturn
 
 from campaign_app.imports import excel, limits
 from campaign_app.imports.detect import Kind
-from campaign_app.imports.dialects import Dialect, has_address
+from campaign_app.imports.dialects import Dialect, has_address, unwrapped
 from campaign_app.imports.encodings import MIXED
 from campaign_app.lib.errors import Invalid
 
@@ -27,7 +27,7 @@ _END = "\0"
 No text of a file holds it: it is taken out."""
 _DOS_END = "\x1a"
 """Ends a file as DOS wrote it."""
-_MARKS = re.compile(r"=\"|'[-+=@\d]")
+_MARKS = re.compile(r"'[-+=@\d]")
 _FORMULA = re.compile(r'="((?:[^"]|"")*)"')
 _MARKED = re.compile(r"'(?=[-+=@]|[-+\d\s().]+$)")
 _AT_ONCE = 64
@@ -55,6 +55,7 @@ class Rows:
         self._read = 0
         """How many rows have been read, of which some are still to be given out."""
         self._is_ours = dialect.kind is Kind.EXCEL
+        self._is_wrapped = dialect.wrapped
         encoding = "utf-8" if self._is_ours else dialect.encoding
         errors = MIXED if encoding == "utf-8" else "replace"
         self._text = io.TextIOWrapper(binary, encoding, errors=errors, newline="")
@@ -116,10 +117,16 @@ class Rows:
         self._read += len(rows)
         long = self._fed - fed > 2 * _BLOCK_CHARS
         self._stride = 1 if long else min(2 * self._stride, _AT_ONCE)
-        if rows and max(map(len, rows)) > limits.MAX_COLUMNS:
+        return self._mended(rows) if rows else rows
+
+    def _mended(self, rows: list[Row]) -> list[Row]:
+        """The rows without what programs put around cells, beside them, or before them."""
+        if self._is_wrapped:
+            rows = [unwrapped(row, self._delimiter) for row in rows]
+        if max(map(len, rows)) > limits.MAX_COLUMNS:
             rows = [_narrow(row) for row in rows]
         if self._has_marks and not self._is_ours:
-            return [list(map(_unmarked, row)) for row in rows]
+            rows = [list(map(_unmarked, row)) for row in rows]
         return rows
 
     def _lines(self, text: io.TextIOWrapper) -> Iterator[str]:
@@ -130,13 +137,16 @@ class Rows:
         rest = first
         while block := text.read(_BLOCK_CHARS):
             self._fed += len(block)
-            self._has_marks = self._has_marks or bool(_MARKS.search(block))
             whole, rest = _cut(rest + block)
-            yield from io.StringIO(whole.replace("\0", ""), newline="")
+            yield from self._cleaned(whole)
             self._refuse_bombs(len(rest))
         if not self._is_cut:
-            yield from io.StringIO(rest.replace("\0", "").rstrip(_DOS_END), newline="")
+            yield from self._cleaned(rest.rstrip(_DOS_END))
         yield _END
+
+    def _cleaned(self, text: str) -> Iterator[str]:
+        self._has_marks = self._has_marks or '="' in text or bool(_MARKS.search(text))
+        return io.StringIO(text.replace("\0", ""), newline="")
 
     def _end(self, rows: list[Row]) -> None:
         """Take the mark of the end away. Inside a cell, it was read as that cell's text: the last
@@ -182,7 +192,7 @@ def _cut(text: str) -> tuple[str, str]:
 
 def _unmarked(cell: str) -> str:
     """The text of a cell that is kept from becoming a number or a formula: ="0049", '0049."""
-    if found := _FORMULA.fullmatch(cell):
+    if cell.startswith('="') and (found := _FORMULA.fullmatch(cell)):
         return found[1].replace('""', '"')
     return _MARKED.sub("", cell, count=1) if cell.startswith("'") else cell
 

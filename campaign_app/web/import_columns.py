@@ -46,7 +46,7 @@ def dialect_from(values: Values, row: Import) -> Dialect:
         return saved
     said = Dialect.from_options({"kind": saved.kind, **_chosen(values)})
     is_own = saved.encoding_chosen or said.encoding != saved.encoding
-    chosen = replace(said, encoding_chosen=is_own, escapes=saved.escapes)
+    chosen = replace(said, encoding_chosen=is_own, escapes=saved.escapes, wrapped=saved.wrapped)
     if values.get("read_as", signature(chosen)) != signature(chosen):
         size = row.size
         with file_of(row) as path:

@@ -103,8 +103,26 @@ def test_other_backslashes_are_letters(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"email,name"\n"a@x.com,Ana"\n"b@x.com,""Lee, Bo"""\n',
+        '"email,name"\na@x.com,Ana\n"b@x.com,""Lee, Bo"""\n',
+        '"email;name"\r\n"a@x.com;Ana"\r\n"b@x.com;Lee, Bo"\r\n',
+    ],
+)
+def test_rows_that_a_spreadsheet_took_for_one_column_are_unpacked(tmp_path, text):
+    path = files.written(tmp_path, text)
+    assert files.read(path) == [["a@x.com", "Ana"], ["b@x.com", "Lee, Bo"]]
+
+
+def test_a_comma_in_the_only_column_parts_nobody(tmp_path):
+    path = files.written(tmp_path, 'email\n"Lee, Ana <a@x.com>"\n"Lund, Bo <b@x.com>"\n')
+    assert files.read(path) == [["Lee, Ana <a@x.com>"], ["Lund, Bo <b@x.com>"]]
+
+
 def test_what_begins_and_ends_a_file_is_no_part_of_it(tmp_path):
-    path = files.written(tmp_path, "\ufeff\ufeffemail,name\r\na@x.com,Ana\r\n\x1a")
+    path = files.written(tmp_path, '\ufeff\ufeff="email",name\r\na@x.com,Ana\r\n\x1a')
     dialect = preview.detect(path)
     assert files.read(path) == [["a@x.com", "Ana"]]
     assert preview.preview(path, dialect).columns[0].header == "email"
