@@ -39,7 +39,8 @@ class _Application(Flask):
 
 def _is_repeatable() -> bool:
     """Whether the request's input is still there, and its visitor was told nothing yet."""
-    is_kept = request.content_length == 0 or request.is_json or bool(request.form)
+    has_body = request.content_length or "Transfer-Encoding" in request.headers
+    is_kept = not has_body or request.is_json or bool(request.form)
     return is_kept and not request.files and not session.modified
 
 

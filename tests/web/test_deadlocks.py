@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 from flask import Flask
 from psycopg2.errors import DeadlockDetected
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
@@ -23,6 +23,7 @@ from tests.people import Person
 from tests.waiting import until_somebody_waits_for
 
 PERSON = text("SELECT FROM recipients WHERE id = :id FOR UPDATE")
+MEMBER = text("SELECT FROM group_members WHERE recipient_id = :id FOR UPDATE")
 GROUP = text("SELECT FROM groups WHERE id = :id FOR UPDATE")
 # Only the request looks for deadlocks, so it is the one that finds itself in it.
 BLIND = text("SET LOCAL deadlock_timeout = '1min'")
@@ -40,7 +41,11 @@ def people(alice: Person) -> tuple[Group, Recipient]:
 
 @contextmanager
 def entangled(
-    people: tuple[Group, Recipient], ask: Callable[..., TestResponse], *args: object, **more: object
+    people: tuple[Group, Recipient],
+    ask: Callable[..., TestResponse],
+    *args: object,
+    person_row: TextClause = PERSON,
+    **more: object,
 ) -> Iterator[Future[TestResponse]]:
     """The request takes the group and wants the person; somebody else, the other way round."""
     group, person = people
@@ -48,7 +53,7 @@ def entangled(
     db.session.rollback()
     with ThreadPoolExecutor(1) as threads, db.engine.connect() as other:
         other.execute(BLIND)
-        other.execute(PERSON, {"id": person_id})
+        other.execute(person_row, {"id": person_id})
         asked = threads.submit(ask, *args, **more)
         until_somebody_waits_for(other)
         other.execute(GROUP, {"id": group_id})
@@ -80,6 +85,17 @@ def test_a_person_pastes_into_a_group_in_spite_of_a_deadlock(
     with entangled(people, alice.client.post, path, data=form) as asked:
         assert asked.result().status_code == 302
     assert members(alice, group) == 1
+
+
+def test_a_program_deletes_a_group_in_spite_of_a_deadlock(
+    alice: Person, people: tuple[Group, Recipient]
+):
+    group, person = people
+    factories.join(group, person)
+    program, path = Program.of(alice), f"/groups/{group.id}"
+    with entangled(people, program.delete, path, person_row=MEMBER) as asked:
+        assert asked.result().status_code == 204
+    assert groups.standing(alice.workspace) == []
 
 
 def victim(tries: list[int], *, ends_after: int, commits: bool = False) -> Callable[[], str]:
