@@ -44,7 +44,7 @@ TICK = 10
 PEOPLE = 240
 LATENCY = 0.01
 """Seconds a round trip takes: slow enough for a campaign to have a middle."""
-PATIENCE = 60.0
+PATIENCE = 120.0
 SLOWER = float(os.environ.get("SLOWER", "1"))
 """How many times longer everything may take, on a machine that is busy with other things."""
 WAITING = {"messages": "next_attempt_at", "batches": "not_before", "senders": "cooling_until"}
@@ -106,7 +106,7 @@ class Scene:
     def finish(self, *, seconds: float = PATIENCE) -> None:
         """I8: every campaign is over within so many seconds, and soon nobody holds a lease."""
         self.wait(lambda: all(one.is_over() for one in self.mailings), seconds=seconds)
-        self.wait(lambda: not self.held(), seconds=LEASE + 2 * TICK)
+        self.wait(lambda: not self.held())
 
     def hurry(self) -> None:
         """Let the time come of every deferred message, held batch and resting sender."""
