@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack
 from selectors import DefaultSelector
 
@@ -33,6 +34,15 @@ class Worker(PixelWorker):
         self.poll_waiting()
         self.set_accept_enabled(enabled=True)
 
+    def keep_all(self) -> None:
+        """Keep every connection the way gunicorn does after it has served a page."""
+        served: Future[bool] = Future()
+        served.set_result(True)
+        for conn in list(self.waiting.values()):
+            self._forget(conn)
+            conn.init()
+            self.finish_request(conn, served)
+
     def turn(self, rounds: int = 4) -> None:
         for _ in range(rounds):
             self.wait_for_and_dispatch_events(0.05)
@@ -48,7 +58,7 @@ def listener() -> Iterator[socket.socket]:
 def worker(listener: socket.socket) -> Iterator[Worker]:
     made = Worker(listener)
     yield made
-    for connection in made.waiting.values():
+    for connection in (*made.waiting.values(), *made.keepalived_conns):
         connection.close()
     made.poller.close()
     made.tmp.close()
@@ -58,12 +68,15 @@ def connect(stack: ExitStack, listener: socket.socket) -> socket.socket:
     return stack.enter_context(socket.create_connection(listener.getsockname(), timeout=5))
 
 
+@pytest.mark.parametrize("is_kept", [False, True], ids=["pixels alone", "after a page"])
 def test_a_newcomer_takes_the_place_of_one_who_speaks_at_that_moment(
-    worker: Worker, listener: socket.socket
+    worker: Worker, listener: socket.socket, *, is_kept: bool
 ):
     with ExitStack() as stack:
         crowd = [connect(stack, listener) for _ in range(MOST - 1)]
         worker.turn()
+        if is_kept:
+            worker.keep_all()
         newcomer = connect(stack, listener)
         for one in crowd:
             one.sendall(LOAD)

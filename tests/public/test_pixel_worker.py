@@ -133,6 +133,21 @@ def test_two_requests_sent_at_once_get_two_answers(web: Web, mail: Mail):
     assert mail.opens(2) == 2
 
 
+@pytest.mark.parametrize("is_page_first", [False, True])
+def test_a_page_and_a_pixel_sent_at_once_get_two_answers(
+    web: Web, mail: Mail, *, is_page_first: bool
+):
+    page = "POST /healthz HTTP/1.1\r\nContent-Length: 4\r\n{}\r\nbody"
+    with web.connect() as connection:
+        if is_page_first:
+            connection.sendall(page.format("").encode() + mail.load(more="Connection: close\r\n"))
+        else:
+            connection.sendall(mail.load() + page.format("Connection: close\r\n").encode())
+        data = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert data.count(b"HTTP/1.1 ") == 2
+    assert data.count(b"GIF89a") == mail.opens(1) == 1
+
+
 @pytest.mark.parametrize("request_line", ["HEAD /o/{}.gif", "GET /o/{}.gif?mail=7"])
 def test_unusual_requests_for_it_are_counted_as_well(web: Web, mail: Mail, request_line: str):
     with web.connect() as connection:
