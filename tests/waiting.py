@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 from campaign_app.extensions import db
 from campaign_app.lib import clock
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds after which it hangs: what takes hundredths of one may stand still on a busy machine."""
 
 _BLOCKED = text("SELECT count(*) FROM pg_stat_activity WHERE :pid = ANY(pg_blocking_pids(pid))")

@@ -25,7 +25,7 @@ FLAGS = (
     "--disable-sync",
     "--no-first-run",
 )
-PATIENCE = 30_000
+PATIENCE = 60_000
 """Milliseconds: a busy machine may take its time, a broken page takes for ever."""
 
 Enter = Callable[..., Page]

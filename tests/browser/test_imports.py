@@ -193,7 +193,7 @@ def test_without_scripts_every_step_works(author: Page, file: Path, jobs: None, 
 
 def reload_until(page: Page, name: str, *, role: str = "button") -> None:
     """What a person without scripts does while something is under way."""
-    for _ in range(60):
+    for _ in range(240):
         if page.get_by_role(role, name=name).count():
             return
         page.wait_for_timeout(500)

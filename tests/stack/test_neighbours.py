@@ -22,7 +22,7 @@ pytestmark = pytest.mark.stack
 
 LATENCY = 0.05
 """Seconds a round trip: a connection carries at most twenty e-mails a second."""
-PATIENCE = 90 * SLOWER
+PATIENCE = 150 * SLOWER
 
 
 def wait_until(done: Callable[[], bool], stack: Workers) -> float:
