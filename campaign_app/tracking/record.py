@@ -30,6 +30,8 @@ _LOCK = text(
     """
 )
 # All of it in one statement: nothing is read into Python but a row for each campaign's bucket.
+# Messages are read in one walk through their index and updated at their place (ctid), where the
+# lock that the statement before has taken holds them: no walk down the index for each.
 _WRITE = text(
     """
     WITH mail AS MATERIALIZED (
