@@ -38,6 +38,8 @@ from campaign_app.sending.wire import Wire, WireError
 
 DOT = b".\r\n"
 RSET = b"RSET\r\n"
+_BEGUN = (Phase.BODY, Phase.DOT)
+"""Where the journal has named the message: what is then heard belongs there, too."""
 
 # The usual answers to a body and the envelope that rode with it: taken, and go on.
 _TAKEN_AND_OPEN = re.compile(rb"(2\d\d) [^\n]*\n2\d\d [^\n]*\n2\d\d [^\n]*\n354 [^\n]*\n")
@@ -201,9 +203,7 @@ class WindowRun:
         fate = Fate.ACCEPTED if raw[:1] == b"2" else Fate.REFUSED
         self._settle(message, fate, Phase.DOT, reply)
         # With the next answers here already, its body leaves at once and both lines with it.
-        hold = bool(following) and self.wire.has_unread
-        why = reply.text if fate is Fate.REFUSED else ""
-        self.journal.done(message.message_id, reply.code, words=why, hold=hold)
+        self._note(message, reply, hold=bool(following) and self.wire.has_unread)
 
     def _send_body(self, message: Outgoing, tail: bytes) -> None:
         try:
@@ -227,8 +227,14 @@ class WindowRun:
                 raise self._lost("The server ended the conversation", raw)
             if raw and raw[:1] in b"45":
                 self._settle(message, Fate.REFUSED, Phase.BODY, Reply.parse(raw))
+                self._note(message, Reply.parse(raw))
             elif raw and raw[:1] == b"2" and self.dot_may_have_left:
                 self._settle(message, Fate.ACCEPTED, Phase.DOT, Reply.parse(raw))
+                self._note(message, Reply.parse(raw))
+
+    def _note(self, message: Outgoing, reply: Reply, *, hold: bool = False) -> None:
+        why = "" if reply.code < 300 else reply.text
+        self.journal.done(message.message_id, reply.code, words=why, hold=hold)
 
     def _settle(self, message: Outgoing, fate: Fate, phase: Phase, reply: Reply) -> None:
         self.outcomes.append(Outcome(message.message_id, fate, phase, reply))
@@ -270,6 +276,9 @@ class WindowRun:
             error.in_flight = None if blameless else message.message_id
             fate = Fate.UNCONFIRMED if self.dot_may_have_left else Fate.NOT_SENT
             self.outcomes.append(Outcome(message.message_id, fate, self.phase, error.reply))
+            if error.reply and fate is Fate.NOT_SENT and self.phase in _BEGUN:
+                with suppress(JournalError):
+                    self._note(message, error.reply)
         return error
 
 

@@ -56,11 +56,12 @@ def test_the_journal_decides_message_by_message(engine: Engine):
 
 
 def test_a_refusal_is_judged_and_told_in_the_servers_words(engine: Engine):
-    _, (gone, limited, *_) = die_in_mid_window(engine)
+    _, (gone, limited, dropped, _) = die_in_mid_window(engine)
     with Journal(engine.workshop.journals / NAME) as journal:
         for message_id, code, words in (
             (gone, 550, "5.1.1 No such user"),
             (limited, 550, "5.4.5 Daily sending limit exceeded"),
+            (dropped, 421, "4.7.0 too many messages"),
         ):
             journal.begin(message_id)
             journal.done(message_id, code, words=words)

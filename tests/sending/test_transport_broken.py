@@ -76,25 +76,28 @@ def test_a_body_the_kernel_never_took_whole_was_not_sent(extensions, how):
 
 
 @pytest.mark.parametrize("close", [True, False])
-def test_a_server_that_refuses_in_mid_body_has_refused(extensions, close):
+def test_a_server_that_refuses_in_mid_body_has_refused(extensions, close, tmp_path):
     body = b"0123456789abcdef\r\n" * 900_000
     fault = Fault("body", message=1, after_bytes=10, reply="552 5.3.4 too large", close=close)
     with SmtpSink([fault, Fault("dot", reset=True)], extensions=extensions) as sink:
-        result = hand_over(sink, [mail(0, data=body)])
+        result = hand_over(sink, [mail(0, data=body)], tmp_path / "journal")
         assert taken(sink) == []
     assert fates(result) == "R"
     assert str(result.outcomes[0].reply) == "552 5.3.4 too large"
+    assert read(tmp_path / "journal") == {0: Reply(552, "5.3.4 too large")}
 
 
 @pytest.mark.parametrize("phase", ["mail", "rcpt", "data", "dot"])
-def test_a_421_ends_the_connection_and_gives_the_rest_back(extensions, phase):
+def test_a_421_ends_the_connection_and_gives_the_rest_back(extensions, phase, tmp_path):
     fault = Fault(phase, message=20, reply="421 4.7.0 too many messages")
     with SmtpSink([fault], extensions=extensions) as sink:
-        result = hand_over(sink, mails(50))
+        result = hand_over(sink, mails(50), tmp_path / "journal")
         assert taken(sink) == list(range(19))
     assert fates(result) == "A" * 19 + "N" * 31
     assert str(result.broken.reply) == "421 4.7.0 too many messages"
     assert result.broken.in_flight == 19
+    begun = read(tmp_path / "journal").get(19)
+    assert begun == (Reply(421, "4.7.0 too many messages") if phase == "dot" else None)
 
 
 def test_an_old_421_on_an_idle_connection_is_noticed_before_anything_is_sent(extensions):
