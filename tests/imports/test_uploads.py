@@ -86,6 +86,7 @@ def test_the_first_rows_of_a_list_may_end_anywhere(
     source = Source("people.csv")
     row = uploads.take_in(workspace, stores, io.BytesIO(data), source, user=factories.user())
     assert [column["target"] for column in row.mapping] == ["email", "name"]
+    stores.discard(row.storage_key)
 
 
 def test_a_quote_that_never_closes_is_refused_at_once(workspace: Workspace, stores: Stores):
