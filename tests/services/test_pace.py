@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 import time_machine
+from time_machine import Traveller
 
 from campaign_app.extensions import db
 from campaign_app.lib import clock
@@ -17,6 +19,13 @@ from campaign_app.models.senders import Sender
 from campaign_app.services import campaigns, pace, progress, senders
 from tests import factories
 from tests.people import Person
+
+
+@pytest.fixture(autouse=True)
+def present() -> Iterator[Traveller]:
+    """A moment that lasts as long as the test: a pace is so much in so much time."""
+    with time_machine.travel(clock.now(), tick=False) as traveller:
+        yield traveller
 
 
 def test_the_rate_changes_while_sending_and_not_after(alice: Person):
@@ -87,13 +96,13 @@ def test_an_estimate_follows_a_change_of_the_rate_at_once(
     ],
 )
 def test_an_estimate_follows_a_change_of_the_senders_delay_at_once(
-    alice: Person, was: float, rate: int, becomes: float, minutes: float
+    alice: Person, present: Traveller, was: float, rate: int, becomes: float, minutes: float
 ):
     campaign = moving(alice, rate=rate, tpm=None)
     change_delay(alice, campaign, was=was, becomes=becomes)
     assert eta_minutes(alice, campaign) == pytest.approx(minutes, rel=0.03)
-    with time_machine.travel(clock.now() + timedelta(seconds=9), tick=False):
-        assert eta_minutes(alice, campaign) > 0
+    present.shift(timedelta(seconds=9))
+    assert eta_minutes(alice, campaign) > 0
 
 
 def test_campaigns_of_one_sender_share_its_new_pace(alice: Person, charlie: Person):
