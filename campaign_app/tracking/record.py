@@ -39,12 +39,13 @@ _WRITE = text(
         FROM messages WHERE id = ANY(CAST(:messages AS bigint[]))
     ), hit AS MATERIALIZED (
         SELECT m.id, m.place, m.workspace_id, m.campaign_id, m.opened_at, m.clicked_at,
-               k.link, to_timestamp(e.at) AS at, e.times, k.agent, k.ip,
+               k.link, to_timestamp(e.at) AS at, e.times,
                CASE WHEN k.reason <> '' THEN k.reason
                     WHEN m.sent_at IS NULL OR to_timestamp(e.at) < m.sent_at + :too_soon
                     THEN 'too soon'
                     WHEN k.link > 0 AND m.id = ANY(CAST(:scanned AS bigint[])) THEN 'every link'
-                    ELSE '' END AS reason
+                    ELSE '' END AS reason,
+               k.agent, k.ip
         FROM unnest(CAST(:messages AS bigint[]), CAST(:kinds AS int[]), CAST(:ats AS float8[]),
                     CAST(:times AS int[])) AS e(message, kind, at, times)
         JOIN unnest(CAST(:links AS int[]), CAST(:reasons AS text[]), CAST(:agents AS text[]),
