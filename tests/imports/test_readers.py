@@ -77,7 +77,7 @@ def test_foreign_bytes_in_unicode_are_read_as_they_were_meant(tmp_path):
         ("'0049", "0049"),
         ("'+49 (30) 12", "+49 (30) 12"),
         ("'=SUM(1)", "=SUM(1)"),
-        ("'t Hart", "'t Hart"),
+        ("'t Hooft", "'t Hooft"),
         ("'90s fan", "'90s fan"),
         ("=1+1", "=1+1"),
     ],
