@@ -14,11 +14,15 @@ from sqlalchemy import Row
 
 from campaign_app.imports.halves import Halves
 from campaign_app.imports.job import COUNTS, Job, orders_of
-from campaign_app.imports.merge import Written
+from campaign_app.imports.merge import Written, renew_statistics
 from campaign_app.imports.prepare import Batch
 from campaign_app.imports.rejects import RejectsFile
 from campaign_app.lib import metrics
 from campaign_app.models.imports import ImportState
+
+MANY_BYTES = 1_000_000
+"""Of a file that holds some ten thousand people: enough to look for them in a hundred ways, each of
+which takes minutes when PostgreSQL believes that there is nobody."""
 
 
 def work(job: Job) -> ImportState:
@@ -37,6 +41,8 @@ def work(job: Job) -> ImportState:
         job.end(state)
     else:
         return state
+    if row.size >= MANY_BYTES:
+        renew_statistics(job.connection)
     job.note()
     return state
 

@@ -251,6 +251,13 @@ def begin(connection: Connection, *, lock_seconds: float = 0) -> None:
     connection.execute(text(statements.BEGIN), {"lock_timeout": milliseconds})
 
 
+def renew_statistics(connection: Connection) -> None:
+    """Let PostgreSQL know at once whom a workspace has now; it would look within some minutes."""
+    begin(connection)
+    connection.execute(text(statements.ANALYZE_ALL))
+    connection.commit()
+
+
 @contextmanager
 def disturbances() -> Iterator[None]:
     """Turn the database's complaints about somebody else's writing into Disturbed."""

@@ -63,6 +63,7 @@ SELECT
 ADDRESS_INDEX = "uq_recipients_workspace_id_email"
 HOW_LOOKED_UP = "EXPLAIN " + LOOK_UP
 ANALYZE = "ANALYZE recipients"
+ANALYZE_ALL = "ANALYZE recipients, group_members"
 
 # The sequence is looked for once: in one expression with `nextval`, it would be for each id.
 IDS = """
