@@ -20,7 +20,9 @@ DELIMITERS: dict[str, str] = {
     "\t": "Tab",
     "|": "Vertical bar |",
 }
-_ADDRESS = r"[^\s@,;|<>\"]+@[^\s@,;|<>\"]+\.[^\s@,;|<>\"]{2,}"
+_CHAR = r"[^\s@,;|<>\"]"
+# Its first dot is looked for, and once: a hostile cell may hold a hundred thousand.
+_ADDRESS = rf"{_CHAR}+@(?={_CHAR}+?\.{_CHAR}{{2}}){_CHAR}+"
 EMAIL = re.compile(rf"{_ADDRESS}|[^<>@]*<\s*{_ADDRESS}\s*>")
 """An address, or one with a name before it. What `lib.address` takes is decided row by row."""
 _ESCAPED = re.compile(r'(?:^|[,;\t|])"[^"\r\n]*[^"\\]\\"[^",;\t|\r\n]', re.MULTILINE)

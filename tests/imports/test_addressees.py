@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from campaign_app.imports import addressees
+from campaign_app.imports import addressees, dialects
 from campaign_app.lib import address
 
 
@@ -49,10 +51,27 @@ def test_several_addresses_in_a_cell_are_nobodys(cell: str):
 
 
 @pytest.mark.parametrize(
-    "cell", ["dee lee@example.com", "dee @example.com", "dee@example", "(dee)"]
+    "cell",
+    [
+        "dee lee@example.com",
+        "dee @example.com",
+        "dee@example",
+        "(dee)",
+        "'@example.com",
+        "'.d@x.com",
+    ],
 )
 def test_nobody_is_guessed(cell: str):
     assert addressees.read([cell]).emails == [""]
+
+
+@pytest.mark.parametrize("cell", ["@" * 100_000, f"({'@' * 100_000}", f"a@{'.' * 100_000} b"])
+def test_a_hostile_cell_takes_no_longer_than_its_length(cell: str):
+    began = time.process_time()
+    assert addressees.read([cell]).emails == [""]
+    assert addressees.explained(cell)[0]
+    assert not dialects.has_address([cell])
+    assert time.process_time() - began < 5
 
 
 def test_an_erased_person_is_known_in_every_dress():
