@@ -9,8 +9,8 @@ pixel    the Procfile's web server: tokens read, hits gathered, judged and writt
 naive    a Flask view under gunicorn that inserts a row and commits for every hit
 hello    a WSGI application under gunicorn that answers and does nothing: the limit of that way
 
-512 connections, for what is asked is how much two cores can do: with 64, a process finds few requests
-whenever it has its turn, and a load costs a quarter more CPU, which is spent on taking turns.
+512 connections, for what is asked is how much two cores can do: with 64, a process finds few
+requests whenever it has its turn, and a load costs a quarter more CPU, spent on taking turns.
 
 Every load of `pixel` must be in the database afterwards; it is told how long the last one took.
 """
