@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -177,9 +178,9 @@ def test_a_stop_ends_the_window_after_the_message_in_hand(extensions):
 
 
 def test_a_stop_waits_for_a_dot_in_flight(extensions):
-    stop = threading.Event()
+    stop, calm = threading.Event(), replace(PATIENT, stop_command=PATIENT.stop_dot)
     server = SmtpSink([Fault("dot", hang=0.5, message=1)], extensions=extensions)
-    with server as sink, connect(sink, should_stop=stop.is_set) as connection:
+    with server as sink, connect(sink, timeouts=calm, should_stop=stop.is_set) as connection:
         stop.set()
         started = time.monotonic()
         result = connection.send_window(mails(2), journal=NoJournal())
@@ -188,8 +189,10 @@ def test_a_stop_waits_for_a_dot_in_flight(extensions):
 
 
 def test_a_stop_cuts_the_wait_for_a_server_that_hangs(extensions):
+    stop = threading.Event()
     server = SmtpSink([Fault("rcpt", hang=60, message=1)], extensions=extensions)
-    with server as sink, connect(sink, should_stop=lambda: True) as connection:
+    with server as sink, connect(sink, should_stop=stop.is_set) as connection:
+        stop.set()
         started = time.monotonic()
         result = connection.send_window(mails(2), journal=NoJournal())
     assert fates(result) == "NN"
