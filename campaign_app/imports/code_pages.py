@@ -19,6 +19,8 @@ _LATIN_9 = re.compile(
     rb"|(?<=[A-Za-z])\xbd(?=[A-Za-z])|(?<=[a-z])[\xa8\xb8](?=[a-z])"
 )
 """The euro, œ, š and ž where only ISO 8859-15 has them: to Windows, they are 5 ¤ and c½ur."""
+_SYMBOL = re.compile(rb"(?<![A-Za-z\x80-\xff])[\xa3\xa5\xa7\xa9\xae\xbc-\xbe](?![A-Za-z\x80-\xff])")
+"""£ ¥ § © ® ¼ ½ ¾, standing apart from words: letters to others, who write none alone."""
 _WINDOWS_ONLY = re.compile(rb"[\x80-\x9f]")
 """Control characters to ISO 8859, and curly quotes or a euro to Windows."""
 _JAPANESE = (
@@ -50,7 +52,7 @@ _ALPHABETS: dict[str, tuple[str, str]] = {
     "cp1252": (_WESTERN, "ðõýþÿ"),
     "cp1250": (_CENTRAL, "ăđţ"),
     "cp1254": ("âçğîıöşûüé", ""),
-    "cp1257": ("āąäčćēęėģīįķļłńņóōõöśšūųüźžżé", ""),
+    "cp1257": ("āąäčēęėģīįķļņōõöšūųüž", "é"),
     "mac_roman": (_WESTERN, ""),
     "cp850": (_WESTERN, ""),
     "iso8859_2": (_CENTRAL, "ăđţ"),
@@ -88,7 +90,7 @@ def code_page_of(data: bytes) -> str:
 
 
 def _guess(data: bytes) -> str:
-    words = [word for word in _WORD.findall(data) if not word.isascii()]
+    words = [word for word in _WORD.findall(_SYMBOL.sub(b"", data)) if not word.isascii()]
     step = 1 + sum(map(len, words)) // _SAMPLE  # from everywhere, not from the beginning alone
     sample = b"\n".join(words[::step])[:_SAMPLE]
     if _only_punctuation(sample.decode("cp1252", "replace")):
@@ -178,7 +180,8 @@ def _score(text: str, encoding: str) -> float:
         total += 1
         letter = "ı" if char == "İ" else char.lower()
         if not misplaced(before, char, after):
-            good += 1 if letter in common else 0.9 if letter in rare else 0
+            is_common = letter in common or (letter == "õ" and after in "eE")
+            good += 1 if is_common else 0.9 if letter in rare else 0
     share = good / total if total else 0
     if encoding == "cp874":
         return 0.85 * share if share > 0.95 else 0
@@ -206,9 +209,9 @@ def _inside_word(before: str, char: str, after: str) -> bool:
 
 def _misplaced_latin(before: str, char: str, after: str) -> bool:
     """A capital after a small letter, or inside a small word; ő before e is Portuguese õ."""
-    if char.isupper():
-        return before.islower() or (before.isupper() and after.islower())
-    return char == "ő" and after == "e"
+    if char in "őŐ" and after in "eE":
+        return True
+    return char.isupper() and (before.islower() or (before.isupper() and after.islower()))
 
 
 def _misplaced_other(before: str, char: str, after: str) -> bool:
