@@ -18,7 +18,7 @@ from campaign_app.lib.errors import Invalid
 
 HEAD_BYTES = 512 * 1024
 SHEETS_LOOKED_INTO = 5
-_BARE_FORMULA = re.compile(rb"<f(?: [^>]*)?(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>")
+_BARE_FORMULA = re.compile(rb"<f(?: [^<>]*)?(?:/>|>[^<]*</f>)\s*(?:(?:<v\s*/>|<v>\s*</v>)\s*)?</c>")
 
 
 def sheet_names(path: Path) -> list[str]:

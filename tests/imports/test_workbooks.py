@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import re
+import time
+import zipfile
 from datetime import date, datetime, timedelta
 
 import openpyxl
 import pytest
 
-from campaign_app.imports import limits, preview
+from campaign_app.imports import excel, limits, preview
 from campaign_app.lib.errors import Invalid
 from tests.imports import files
 
@@ -175,3 +177,13 @@ def test_a_part_that_unpacks_without_end_is_refused_unopened(tmp_path):
     bomb = {"media/picture": "\0" * 60_000_000}
     with pytest.raises(Invalid, match="too large"):
         read(tmp_path, EMAIL + ANA, **bomb)
+
+
+@pytest.mark.parametrize("inner", ["<f>1</f>" + " " * 500_000, "<f " * 170_000])
+def test_a_hostile_sheet_is_looked_through_once(tmp_path, inner):
+    path = tmp_path / "hostile.xlsx"
+    with zipfile.ZipFile(path, "w") as book:
+        book.writestr("xl/worksheets/sheet1.xml", f"<c>{inner}<x/>")
+    began = time.process_time()
+    assert not excel.has_unsaved_results(path)
+    assert time.process_time() - began < 5
