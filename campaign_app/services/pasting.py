@@ -23,7 +23,7 @@ from campaign_app.services.consent import Why
 
 MAX_LINES = 10_000
 CELLS = re.compile(r"[\t,;|]")
-BETWEEN = re.compile(r"(@[^\s,;]+)\s*[;,]")
+BETWEEN = re.compile(r"(@[^\s,;@]+)\s*[;,]")
 """Ends an address, so that the comma in `Doe, Ann <ann@example.com>; Bo <…>` parts nobody."""
 
 
