@@ -25,6 +25,7 @@ import psutil
 from sqlalchemy import insert, select
 
 from bench import contest, lists, options, stack
+from bench.awake import awake
 from bench.meter import Meter, Run
 from bench.stack import ROOT, Stack
 from campaign_app.extensions import db
@@ -44,7 +45,7 @@ WARM_ROWS = 2_000
 def main(arguments: Sequence[str]) -> None:
     """Import each kind of file in all ways, and print the figures."""
     asked = _options(arguments)
-    with stack.running(sending=0) as running:
+    with stack.running(sending=0) as running, awake():
         running.start("jobs")
         _in_all_ways(running, "csv", WARM_ROWS, 0)
         found = {}

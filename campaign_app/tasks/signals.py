@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+
 from celery import Task
 from celery import current_app as celery_app
-from celery.signals import heartbeat_sent, setup_logging, task_failure
+from celery.signals import heartbeat_sent, setup_logging, task_failure, worker_init
 
 from campaign_app.extensions import redis
 from campaign_app.lib import metrics, pulse
@@ -16,6 +18,7 @@ def connect() -> None:
     heartbeat_sent.connect(beat)
     setup_logging.connect(keep_our_logs)
     task_failure.connect(count_failure)
+    worker_init.connect(keep_what_is_loaded)
 
 
 def beat(**_: object) -> None:
@@ -30,6 +33,15 @@ def beat(**_: object) -> None:
 
 def keep_our_logs(**_: object) -> None:
     """Celery would set its own level and add a handler; somebody who listens keeps it from that."""
+
+
+def keep_what_is_loaded(**_: object) -> None:
+    """Never look for garbage in the application's modules, which live as long as the process.
+
+    An import spent a sixth of its time on that. Processes that are forked from now on share them.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def count_failure(sender: Task[..., object] | None = None, **_: object) -> None:
