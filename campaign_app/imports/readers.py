@@ -159,22 +159,25 @@ class Rows:
     def _refuse_swallowed(self, rows: Sequence[Row]) -> None:
         """Refuse a cell that holds other rows: its quotation mark is closed by theirs."""
         for place, row in enumerate(rows, start=1):
-            for lines in (cell.splitlines() for cell in row if "\n" in cell or "\r" in cell):
-                if any(self._is_row(line, row) for line in lines[1:]):
+            broken = [cell for cell in row if "\n" in cell or "\r" in cell]
+            addressed = [has_address([cell]) for cell in row] if broken else []
+            where = addressed if any(addressed) else None
+            for lines in map(str.splitlines, broken):
+                if any(self._is_row(line, len(row), where) for line in lines[1:]):
                     told = limits.SWALLOWED.replace("{lines}", f"{len(lines):,}")
                     self._refuse(told, self._read + place)
 
-    def _is_row(self, line: str, row: Row) -> bool:
-        """Whether a line within a cell of `row` is a row of its own, or the begin of one, up to a
-        quote. Its address stands where that of `row` does; in a letter that is quoted, anywhere.
+    def _is_row(self, line: str, columns: int, addressed: Sequence[bool] | None) -> bool:
+        """Whether a line within a cell is a row of its own, or the begin of one, up to a quote.
+
+        Its address stands where that of the cell's row does: `addressed` says it for each of the
+        columns. None where that row has no address, as a letter that is quoted: then, anywhere.
         """
         cells = line.split(self._delimiter)
-        is_cut = '"' in line and 1 < len(cells) <= len(row)
-        if not is_cut and not len(cells) == len(row) > 1:
+        is_cut = '"' in line and 1 < len(cells) <= columns
+        if not is_cut and not len(cells) == columns > 1:
             return False
-        if has_address(row):
-            cells = list(itertools.compress(cells, (has_address([cell]) for cell in row)))
-        return has_address(cells)
+        return has_address(list(itertools.compress(cells, addressed)) if addressed else cells)
 
     def _refuse(self, message: str, row: int) -> NoReturn:
         raise Invalid(message.format(row=f"{row:,}"), field="file") from None
