@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 
 from campaign_app.extensions import db
 from campaign_app.lib import clock, paging
 from campaign_app.lib.errors import Conflict, Invalid
 from campaign_app.lib.paging import Page
 from campaign_app.lib.tenancy import HasId, get_owned, owned_by
-from campaign_app.models.imports import Import, ImportState
+from campaign_app.models.imports import Import, ImportBatch, ImportState
 from campaign_app.models.people import User
 from campaign_app.models.recipients import Group
 from campaign_app.services import audit
@@ -143,10 +143,20 @@ def undo(workspace: HasId, row: Import, *, user: User) -> None:
 
 def undo_until(row: Import) -> datetime | None:
     """Until when the import can be undone; None when it cannot, or has changed nothing."""
-    if row.state not in UNDOABLE or row.started_at is None or not row.rows:
+    if row.state not in UNDOABLE or row.started_at is None:
         return None
     end = row.started_at + KEPT_FOR_UNDO
-    return end if clock.now() < end else None
+    return end if clock.now() < end and _has_written(row) else None
+
+
+def _has_written(row: Import) -> bool:
+    """A batch is counted when all of it is written; what broke off before may have begun one."""
+    if row.rows or row.state == ImportState.DONE:
+        return bool(row.rows)
+    begun = exists().where(
+        ImportBatch.workspace_id == row.workspace_id, ImportBatch.import_id == row.id
+    )
+    return bool(db.session.scalar(select(begun)))
 
 
 _BLANK: dict[str, object] = {

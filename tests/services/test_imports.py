@@ -8,7 +8,7 @@ import pytest
 
 from campaign_app.lib import clock
 from campaign_app.lib.errors import Conflict, Invalid, NotFound
-from campaign_app.models.imports import Import, ImportState
+from campaign_app.models.imports import Import, ImportBatch, ImportState
 from campaign_app.services import imports
 from tests import factories
 
@@ -97,6 +97,29 @@ def test_what_has_changed_nothing_or_is_long_ago_cannot_be_undone(alice, state, 
     assert imports.undo_until(row) is None
     with pytest.raises(Conflict):
         imports.undo(alice.workspace, row, user=alice.user)
+
+
+@pytest.mark.parametrize("state", [ImportState.FAILED, ImportState.STOPPED])
+def test_what_broke_off_within_its_first_batch_can_be_undone(alice, charlie, state):
+    rows = [
+        an_import(who.workspace, state=state, rows=0, started_at=clock.now())
+        for who in (alice, alice, charlie)
+    ]
+    begun, untouched, theirs = rows
+    assert [imports.undo_until(row) for row in rows] == [None] * 3
+    a_batch(begun)
+    assert imports.undo_until(begun)
+    assert [imports.undo_until(row) for row in (untouched, theirs)] == [None] * 2
+    imports.undo(alice.workspace, begun, user=alice.user)
+    assert begun.state == ImportState.UNDOING
+
+
+def a_batch(row: Import) -> None:
+    """Written, and not counted yet."""
+    parallel = ("made", "changed", "names", "attributes", "tags", "updated", "joined")
+    empty = {name: [] for name in (*parallel, "joined_groups")}
+    ids = {"workspace_id": row.workspace_id, "import_id": row.id, "number": 1}
+    factories.save(ImportBatch(**ids, **empty))
 
 
 def test_what_is_undone_is_not_started_again(alice):
