@@ -166,7 +166,9 @@ def finish(
     for batch_id in held.keys() - set(finished):
         db.session.execute(_FREE, {"batch": batch_id, "fence": held[batch_id]})
     for message_id, words in judged.bounced.items():
-        consent.bounce(workspace, turns[message_id].address, reason=words)
+        address = turns[message_id].address
+        if "@" in address:  # whoever was erased meanwhile has none, and is suppressed by a hash
+            consent.bounce(workspace, address, reason=words)
 
 
 def _settle(journals: Path, batch: Row[Any], found: Recovered) -> None:

@@ -73,6 +73,21 @@ def test_a_refusal_is_judged_and_told_in_the_servers_words(engine: Engine):
     assert db.session.scalars(suppressed, {"id": gone}).all() == [True]
 
 
+def test_whoever_was_erased_meanwhile_is_not_suppressed_by_what_stands_for_them(engine: Engine):
+    _, (gone, *_) = die_in_mid_window(engine)
+    with Journal(engine.workshop.journals / NAME) as journal:
+        journal.begin(gone)
+        journal.done(gone, 550, words="5.1.1 No such user")
+    erased = text("UPDATE messages SET address = 'erased' WHERE id = :id")
+    db.session.execute(erased, {"id": gone})
+    db.session.commit()
+    recover.take_back(engine.workshop.journals)
+    assert engine.statuses() == {"failed": 1, "pending": 5}
+    for table in ("suppressions", "consent_events"):
+        noted = text(f"SELECT count(*) FROM {table} WHERE email = 'erased'")
+        assert db.session.scalar(noted) == 0
+
+
 def test_what_had_left_says_that_its_process_ended(engine: Engine):
     _, (begun, *_) = die_in_mid_window(engine)
     with Journal(engine.workshop.journals / NAME) as journal:
