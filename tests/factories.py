@@ -112,7 +112,8 @@ def upload(workspace: Workspace, **values: Any) -> Upload:
 
 
 def message(campaign: Campaign, recipient: Recipient, **values: Any) -> Message:
-    """A message of a batch of its own, sent an hour ago unless told otherwise."""
+    """A message of a batch of its own, sent an hour ago unless told otherwise; it is planned."""
+    campaign.planned_at = campaign.planned_at or clock.now()
     whose = {"workspace_id": campaign.workspace_id, "campaign_id": campaign.id}
     sender_id = campaign.sender_id or 0
     batch = save(Batch(**whose, sender_id=sender_id, state=BatchState.DONE, size=1, sent=1))

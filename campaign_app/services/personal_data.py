@@ -104,6 +104,8 @@ def _messages(workspace: HasId, email: str, ids: Sequence[int]) -> Sheet:
         .where(
             Message.workspace_id == workspace.id,
             or_(Message.address == email, Message.recipient_id == any_id(ids)),
+            # What a planner left of a campaign that is still to be planned is nobody's message.
+            or_(Campaign.id.is_(None), Campaign.planned_at.is_not(None)),
         )
         .order_by(Message.id)
     )

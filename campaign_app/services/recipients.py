@@ -164,7 +164,10 @@ def _suppress(workspace: HasId, emails: Sequence[str], status: RecipientStatus, 
 def received(
     workspace: HasId, recipient: Recipient, *, limit: int = 25
 ) -> Sequence[Row[Campaign, Message]]:
-    """The latest campaigns somebody was part of, each with their message."""
+    """The latest campaigns somebody was part of, each with their message.
+
+    Not what a planner left of a campaign that is still to be planned: see sending.message_halves.
+    """
     return db.session.execute(
         select(Campaign, Message)
         .join(
@@ -175,7 +178,7 @@ def received(
                 Message.recipient_id == recipient.id,
             ),
         )
-        .where(Campaign.workspace_id == workspace.id)
+        .where(Campaign.workspace_id == workspace.id, Campaign.planned_at.is_not(None))
         .order_by(Campaign.id.desc())
         .limit(limit)
     ).all()

@@ -242,6 +242,16 @@ def test_somebody_who_left_the_list_is_found_by_their_messages(alice: Person):
     assert sent.address == "erased"
 
 
+def test_what_a_dead_planner_left_is_nobodys_message(alice: Person, ana: Recipient):
+    campaign = factories.campaign(alice.workspace)
+    left = factories.message(campaign, ana)
+    campaign.planned_at = None
+    db.session.commit()
+    messages = personal_data.gather(alice.workspace, ANA)["messages"]
+    assert messages
+    assert left.id not in {row["message"] for row in messages}
+
+
 def test_an_underscore_stands_for_no_other_sign(alice: Person):
     gone = factories.recipient(alice.workspace, email="ana.k@example.com")
     sent = factories.message(factories.campaign(alice.workspace), gone)

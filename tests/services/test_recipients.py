@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from campaign_app.extensions import db
+from campaign_app.lib import clock
 from campaign_app.lib.errors import Invalid, NotFound
 from campaign_app.models.messages import Message
 from campaign_app.models.recipients import Recipient
@@ -129,6 +130,15 @@ def test_a_person_shows_the_campaigns_they_got_newest_first(alice: Person):
     assert [message.id for _, message in rows] == [second.id, first.id]
 
 
+def test_what_a_dead_planner_left_was_never_got(alice: Person):
+    ana = factories.recipient(alice.workspace)
+    kept, campaign = sent(alice, ana), factories.campaign(alice.workspace)
+    factories.message(campaign, ana)
+    campaign.planned_at = None
+    rows = recipients.received(alice.workspace, ana)
+    assert [message.id for _, message in rows] == [kept.id]
+
+
 def test_those_already_there_stay_as_they_are(alice: Person):
     ana = factories.recipient(alice.workspace, name="Ana", status="unsubscribed")
     why = consent.Why("Added", "page", alice.user)
@@ -146,7 +156,7 @@ def test_a_stranger_finds_nobody(alice: Person, charlie: Person):
 
 
 def sent(person: Person, recipient: Recipient) -> Message:
-    campaign = factories.campaign(person.workspace)
+    campaign = factories.campaign(person.workspace, planned_at=clock.now())
     return factories.save(
         Message(
             workspace_id=person.workspace.id,
