@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 from campaign_app.extensions import db
 from campaign_app.lib import clock
 from campaign_app.models.campaigns import Campaign, CampaignStatus
-from campaign_app.sending import halves
+from campaign_app.sending import message_halves
 from campaign_app.sending.troubles import Ref
 from campaign_app.services import audit, progress
 from campaign_app.services.progress import Counts
@@ -115,7 +115,7 @@ def _complete(campaign: Campaign, so_far: Counts) -> None:
 def _clear(campaign: Campaign) -> None:
     """Turn what a cancelled campaign has left into `cancelled`, some batches at a time."""
     if campaign.planned_at is None:
-        halves.forget(campaign.id)
+        message_halves.forget(campaign.id)
     until = monotonic() + CLEARING_SECONDS
     while _cancel_some(campaign.id) and monotonic() < until:
         db.session.commit()

@@ -19,9 +19,9 @@ from sqlalchemy.exc import DBAPIError
 from campaign_app.extensions import db
 from campaign_app.lib import arrays, logs
 from campaign_app.models.campaigns import LIVE, Campaign, Link
-from campaign_app.sending import estimates, halves
+from campaign_app.sending import estimates, message_halves
 from campaign_app.sending.compose import links_in
-from campaign_app.sending.halves import Half
+from campaign_app.sending.message_halves import Half
 from campaign_app.sending.troubles import Ref
 from campaign_app.services import audience, audience_parts
 from campaign_app.services.audience import Audience
@@ -72,7 +72,8 @@ def plan(campaign_id: int) -> int | None:
     changed it meanwhile, and the next round asks again.
     """
     db.session.rollback()  # whatever was read before belongs to another snapshot
-    _correct_estimates(campaign_id)
+    if not _correct_estimates(campaign_id):
+        return None
     # One snapshot for all statements, so that the numbers left out and the messages add up.
     db.session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
     db.session.execute(_LIMITS)
@@ -81,7 +82,7 @@ def plan(campaign_id: int) -> int | None:
     except DBAPIError as error:
         if not isinstance(error.orig, DISTURBED):
             raise
-        log.info("planning disturbed", campaign=campaign_id, reason=type(error.orig).__name__)
+        _tell_of(error.orig, campaign_id)
         total = None
     finally:
         db.session.rollback()
@@ -90,21 +91,36 @@ def plan(campaign_id: int) -> int | None:
     return total
 
 
-def _correct_estimates(campaign_id: int) -> None:
-    """In a transaction of its own, so that both connections profit by it."""
+def _tell_of(error: object, campaign_id: int) -> None:
+    """A message that is there already may be there the next time, too: somebody must look."""
+    say = log.warning if isinstance(error, UniqueViolation) else log.info
+    say("planning disturbed", campaign=campaign_id, reason=type(error).__name__)
+
+
+def _correct_estimates(campaign_id: int) -> bool:
+    """In a transaction of its own, so that both connections profit by it; False when there is
+    nothing to plan.
+    """
     campaign = _unplanned(campaign_id)
     if campaign is not None:
-        estimates.correct(audience_parts.of(Ref(campaign.workspace_id), campaign))
+        parts = audience_parts.of(Ref(campaign.workspace_id), campaign)
+        estimates.correct(parts, started_at=campaign.started_at)
     db.session.commit()
+    return campaign is not None
 
 
 def _plan_locked(campaign_id: int) -> int | None:
-    lock = {"class": PLAN_LOCK, "campaign": campaign_id % 2**31}
-    campaign = _unplanned(campaign_id) if db.session.scalar(_LOCK, lock) else None
+    campaign = _unplanned(campaign_id)
     return _fill(campaign) if campaign else None
 
 
 def _unplanned(campaign_id: int) -> Campaign | None:
+    """The campaign, which nobody else plans during this transaction; None when there is nothing to
+    plan.
+    """
+    lock = {"class": PLAN_LOCK, "campaign": campaign_id % 2**31}
+    if not db.session.scalar(_LOCK, lock):
+        return None
     return db.session.scalars(
         select(Campaign)
         .where(
@@ -122,10 +138,11 @@ def _fill(campaign: Campaign) -> int | None:
     left_out = audience.counted(parts)
     _number_links(campaign)
     middle = None
-    if not halves.forget(campaign.id) and left_out.total >= FEWEST:
+    if not message_halves.forget(campaign.id) and left_out.total >= FEWEST:
         middle = db.session.scalar(parts.middle())
     people = audience.members_of(parts)
-    with halves.made(campaign.id, people, expected=left_out.total, middle=middle) as messages:
+    expected = left_out.total
+    with message_halves.made(campaign.id, people, expected=expected, middle=middle) as messages:
         for half in messages.halves:
             _make_batches(campaign, half)
         # Last, so that the campaign's row is locked for a moment and a pause never waits for us.

@@ -72,7 +72,7 @@ def inserts(table: str) -> list[tuple[str, str]]:
 
 def test_the_planner_is_the_only_one_to_make_messages():
     writers = {name for name, _ in inserts("messages")}
-    assert writers == {"campaign_app/sending/halves.py"}
+    assert writers == {"campaign_app/sending/message_halves.py"}
 
 
 def test_rows_without_foreign_keys_copy_their_workspace_from_another_row():

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import timedelta
 
 import psycopg2
 import pytest
@@ -16,9 +18,12 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
 from campaign_app.extensions import db
-from campaign_app.models.campaigns import Campaign, CampaignStatus
-from campaign_app.sending import ending
-from campaign_app.sending.plan import FEWEST, plan
+from campaign_app.lib import clock
+from campaign_app.models.campaigns import Campaign, CampaignStatus, Link
+from campaign_app.sending import ending, estimates
+from campaign_app.sending.plan import FEWEST, PLAN_LOCK, plan
+from campaign_app.sending.troubles import Ref
+from campaign_app.services import audience_parts
 from local_stack.postgres import Server
 from tests import factories
 from tests.stack.workers import ROOT, environment
@@ -39,6 +44,7 @@ SLOW_COMMIT = """
     CREATE CONSTRAINT TRIGGER lingering AFTER UPDATE OF planned_at ON campaigns
         DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION linger()
 """
+RENEWED = text("SELECT last_analyze FROM pg_stat_user_tables WHERE relname = 'group_members'")
 END_THE_COMMIT = """
     SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity
     WHERE datname = current_database() AND query = 'COMMIT' AND state = 'active'
@@ -164,6 +170,47 @@ def test_planning_a_list_that_the_statistics_do_not_know_renews_them_first(campa
     )
     plan(campaign.id)
     assert count(expected, campaign) == PEOPLE
+
+
+def test_statistics_that_cannot_tell_are_renewed_once_for_a_campaign(campaign: Campaign):
+    parts = audience_parts.of(Ref(campaign.workspace_id), campaign)
+    many = replace(parts, sizes=dict.fromkeys(parts.sizes, 10**9))
+    times = []
+    for started_at in (None, None, clock.now() - timedelta(hours=1)):
+        estimates.correct(many, started_at=started_at)
+        db.session.commit()
+        times.append(db.session.scalar(RENEWED))
+    assert times[0] < times[1] == times[2]
+
+
+def test_statistics_that_know_the_audience_are_left_alone(campaign: Campaign):
+    db.session.execute(text("ANALYZE recipients, group_members"))
+    db.session.commit()
+    before = db.session.scalar(RENEWED)
+    estimates.correct(audience_parts.of(Ref(campaign.workspace_id), campaign), started_at=None)
+    db.session.commit()
+    assert db.session.scalar(RENEWED) == before
+
+
+def test_whoever_is_not_to_plan_renews_no_statistics(campaign: Campaign):
+    before = db.session.scalar(RENEWED)
+    values = {"class": PLAN_LOCK, "campaign": campaign.id}
+    with db.engine.connect() as other:
+        other.execute(text("SELECT pg_advisory_xact_lock(:class, CAST(:campaign AS int))"), values)
+        assert plan(campaign.id) is None
+    assert db.session.scalar(RENEWED) == before
+
+
+def test_what_may_be_in_the_way_for_ever_is_a_warning(
+    campaign: Campaign, caplog: pytest.LogCaptureFixture
+):
+    whose = {"workspace_id": campaign.workspace_id, "campaign_id": campaign.id}
+    factories.save(Link(**whose, number=1, url="https://shop.example/other"))
+    db.session.commit()
+    assert plan(campaign.id) is None
+    [told] = [one for one in caplog.records if "planning disturbed" in one.getMessage()]
+    assert told.levelname == "WARNING"
+    assert f"{campaign.id}" in told.getMessage()
 
 
 def test_a_planner_killed_in_mid_plan_leaves_nothing_and_the_next_one_plans(

@@ -103,7 +103,7 @@ def made(
         if second is None:
             yield Made([_write(first, campaign_id, people, ids)])
             return
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="second-half") as pool:
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="message-half") as pool:
             upper = people.where(Recipient.id >= middle)
             theirs = pool.submit(_write, second, campaign_id, upper, _reserved(expected))
             ours = _write(first, campaign_id, people.where(Recipient.id < middle), ids)
