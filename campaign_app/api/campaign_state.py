@@ -12,6 +12,7 @@ from campaign_app.lib import patience
 from campaign_app.lib.tenancy import HasId
 from campaign_app.models.campaigns import EDITABLE, LIVE, Campaign, CampaignStatus
 from campaign_app.services import audience, progress, readiness
+from campaign_app.services.audience import Audience
 from campaign_app.services.progress import Counts
 
 _UNKNOWN = f"Null before the start, if counting takes longer than {audience.COUNT_SECONDS} seconds."
@@ -27,6 +28,16 @@ class LeftOut(Out):
     excluded: int = Field(description="In a group or a segment that is left out.")
     unsubscribed: int
     suppressed: int
+
+    @classmethod
+    def of(cls, found: Audience) -> LeftOut:
+        """Those whom a count of the audience does not find."""
+        return cls(
+            duplicate=found.duplicates,
+            excluded=found.excluded,
+            unsubscribed=found.unsubscribed,
+            suppressed=found.suppressed,
+        )
 
 
 class CampaignState(Out):
@@ -68,13 +79,13 @@ class CampaignState(Out):
 
 def _planned(workspace: HasId, campaign: Campaign) -> tuple[Counts, dict[str, Any]]:
     counts = progress.counts(workspace, [campaign])[campaign.id]
-    left_out = LeftOut(
-        duplicate=campaign.left_out_duplicate,
+    frozen = Audience(
+        duplicates=campaign.left_out_duplicate,
         excluded=campaign.left_out_excluded,
         unsubscribed=campaign.left_out_unsubscribed,
         suppressed=campaign.left_out_suppressed,
     )
-    return counts, {**counts.as_dict(), "left_out": left_out}
+    return counts, {**counts.as_dict(), "left_out": LeftOut.of(frozen)}
 
 
 def _foreseen(workspace: HasId, campaign: Campaign) -> tuple[Counts, dict[str, Any]]:
@@ -85,13 +96,7 @@ def _foreseen(workspace: HasId, campaign: Campaign) -> tuple[Counts, dict[str, A
         counts = Counts()
         return counts, {**counts.as_dict(), "total": None, "pending": None, "left_out": None}
     counts = Counts(total=found.total, pending=found.total)
-    left_out = LeftOut(
-        duplicate=found.duplicates,
-        excluded=found.excluded,
-        unsubscribed=found.unsubscribed,
-        suppressed=found.suppressed,
-    )
-    return counts, {**counts.as_dict(), "left_out": left_out}
+    return counts, {**counts.as_dict(), "left_out": LeftOut.of(found)}
 
 
 def _waiting_for(workspace: HasId, campaign: Campaign, counts: Counts) -> str:

@@ -65,14 +65,14 @@ class _Examples:
         self._workspace_id = workspace_id
         self.found: dict[str, list[Example]] = {name: [] for name in COUNTS if name != "rows"}
 
-    def add(self, batch: Batch, merged: Compared) -> None:
+    def add(self, batch: Batch, compared: Compared) -> None:
         """Take what is still missing from a batch that was compared."""
-        changed = {*merged.new, *merged.differing}
+        changed = {*compared.new, *compared.differing}
         same = (p for p, first in enumerate(batch.firsts) if first and p not in changed)
-        self._keep("new", batch, merged.new)
-        self._keep("updated", batch, merged.differing)
+        self._keep("new", batch, compared.new)
+        self._keep("updated", batch, compared.differing)
         self._keep("unchanged", batch, same)
-        self._keep("suppressed", batch, merged.suppressed)
+        self._keep("suppressed", batch, compared.suppressed)
         again = [p for p, first in enumerate(batch.firsts) if not first]
         self._keep("duplicates", batch, again)
         self._rows("duplicates", ({"row": row, "email": email} for row, email in batch.repeated))

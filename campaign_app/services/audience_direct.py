@@ -18,6 +18,9 @@ from campaign_app.services import audience, group_filling, suppressions
 from campaign_app.services.audience_parts import of_groups
 from campaign_app.services.consent import Why
 
+NAMED = 3
+"""Of many addresses that are refused."""
+
 
 def some(workspace: HasId, campaign: Campaign, *, limit: int) -> Sequence[str]:
     """The addresses in the campaign's own group, by alphabet."""
@@ -84,8 +87,7 @@ def normalised(emails: Iterable[str]) -> list[str]:
     results = address.normalise_many(emails)
     wrong = [problem for _, problem in results if problem]
     if wrong:
-        more = f" And {len(wrong) - 3:,} more like these." if len(wrong) > 3 else ""
-        raise Invalid(" ".join(wrong[:3]) + more, field="direct")
+        raise Invalid(" ".join(wrong[:NAMED]) + _and_more(wrong), field="direct")
     return list(dict.fromkeys(email for email, _ in results))
 
 
@@ -93,6 +95,11 @@ def addable(workspace: HasId, emails: Iterable[str]) -> list[str]:
     """The normalised addresses, none of which was erased. Raises Invalid, naming the first few."""
     normal = normalised(emails)
     if erased := sorted(suppressions.erased(workspace, normal)):
-        more = f" And {len(erased) - 3:,} more like these." if len(erased) > 3 else ""
-        raise Invalid(f"{', '.join(erased[:3])}: {suppressions.ERASED}{more}", field="direct")
+        told = f"{', '.join(erased[:NAMED])}: {suppressions.ERASED}"
+        raise Invalid(told + _and_more(erased), field="direct")
     return normal
+
+
+def _and_more(refused: Sequence[str]) -> str:
+    more = len(refused) - NAMED
+    return f" And {more:,} more like these." if more > 0 else ""
