@@ -9,6 +9,7 @@ with the import's progress.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -25,6 +26,10 @@ from campaign_app.imports.prepare import Batch
 FEWEST_ROWS = 1_000
 """Of a batch that is worth two transactions."""
 LOCK_SECONDS = 2.0
+SWITCH_SECONDS = 0.001
+"""How long a thread may keep Python's lock from one whose database has answered. By default it is
+0.005, which is longer than most statements take here, and a batch is fifteen of them.
+"""
 
 
 class Halves:
@@ -48,7 +53,7 @@ class Halves:
             ThreadPoolExecutor(max_workers=1, thread_name_prefix="second-half") as pool,
         ):
             halves = cls(job, orders, second, pool)
-            with halves._first.ready(), halves._second.ready():
+            with _quick_turns(), halves._first.ready(), halves._second.ready():
                 yield halves
 
     def write(self, batch: Batch, number: int) -> Written:
@@ -62,9 +67,9 @@ class Halves:
 
     def _write(self, batch: Batch, number: int, at_once: bool) -> Written:
         take_turn(self._job.connection, self._workspace_id)
-        if batch.rows < FEWEST_ROWS:  # by rows, which are the same whenever the file is read
+        if batch.halves is None:
             return self._first.merge(batch, number)
-        mine, others = split(batch)
+        mine, others = batch.halves
         if not at_once:
             return self._write_second(others, number + 1) + self._first.merge(mine, number)
         # Whoever waits for people of one half and holds some of the other would be waited for by
@@ -96,15 +101,27 @@ class Halves:
         return written
 
 
-def split(batch: Batch) -> tuple[Batch, Batch]:
-    """The people of a batch in two parts, by their addresses alone.
+@contextmanager
+def _quick_turns() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+def split(batch: Batch) -> None:
+    """Fill in the halves of a batch that is worth it: its people in two parts, by their addresses.
 
     Somebody is always in the same part, whoever else is in the batch: one part may be written
     already, and somebody who is erased since must not move others into it.
     """
+    if batch.rows < FEWEST_ROWS:  # by rows, which are the same whenever the file is read
+        return
     seconds = [crc32(email.encode()) & 1 for email in batch.emails]
     firsts = [not second for second in seconds]
-    return _part(batch, firsts), _part(batch, seconds)
+    batch.halves = _part(batch, firsts), _part(batch, seconds)
 
 
 def _part(batch: Batch, chosen: list[bool] | list[int]) -> Batch:

@@ -1,4 +1,4 @@
-"""The import itself: batch by batch, each one transaction, its progress a part of it.
+"""The import itself: batch by batch, each with its progress in the same transaction.
 
 A worker that takes over after a crash therefore reads the file again from its start, cut into the
 same batches, only remembering whom it meets, until it stands where the last commit was.
@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from campaign_app.imports.halves import Halves
+from campaign_app.imports.halves import Halves, split
 from campaign_app.imports.job import COUNTS, Job, orders_of
 from campaign_app.imports.merge import Written, renew_statistics
 from campaign_app.imports.prepare import Batch
@@ -31,7 +31,7 @@ def work(job: Job) -> ImportState:
     with (
         RejectsFile(job.stores.state_path / job.rejected_key) as rejects,
         Halves.ready(job, orders_of(row)) as halves,
-        job.batches(row) as batches,
+        job.batches(row, then=split) as batches,
     ):
         state = _write(job, row, batches, halves, rejects)
     if state == ImportState.DONE:
@@ -41,9 +41,9 @@ def work(job: Job) -> ImportState:
         job.end(state)
     else:
         return state
+    job.note()
     if row.size >= MANY_BYTES:
         renew_statistics(job.connection)
-    job.note()
     return state
 
 

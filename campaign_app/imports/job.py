@@ -1,4 +1,4 @@
-"""One run of one piece of work on an import, by one worker, over one connection."""
+"""One run of one piece of work on an import, by one worker, over a connection of its own."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from campaign_app.models.imports import EmptyCells, Existing, Import, ImportStat
 from campaign_app.models.people import Workspace
 from campaign_app.services import audit, recipient_filter
 
-BATCH_ROWS = 5_000
-"""A quarter of a second: the step in which progress shows and a stop bites; 20 MB of memory."""
+BATCH_ROWS = 4_000
+"""An eighth of a second: the step in which progress shows and a stop bites; 15 MB of memory."""
 ATTEMPTS = 5
 TURN_SECONDS = 20
 """How long an import works at least before it lets others pass."""
@@ -130,8 +130,10 @@ class Job:
         return work()
 
     @contextlib.contextmanager
-    def batches(self, row: Row[Any]) -> Iterator[Iterator[Batch]]:
-        """The file's rows as people, the next batch always in the making."""
+    def batches(
+        self, row: Row[Any], then: Callable[[Batch], None] | None = None
+    ) -> Iterator[Iterator[Batch]]:
+        """The file's rows as people, the next batch always in the making; `then` finishes it."""
         dialect = Dialect.from_options(row.options)
         columns = mapping.from_entries(row.mapping)
         mapping.check(columns)
@@ -145,7 +147,7 @@ class Job:
             open_rows(path, preview.settled(path, dialect)) as rows,
         ):
             rows.head(dialect.header_row)
-            prepared = _prepared(rows, preparer, size)
+            prepared = _prepared(rows, preparer, size, then)
             with contextlib.closing(one_ahead(prepared)) as batches:
                 yield batches
 
@@ -169,12 +171,16 @@ def _names_people(columns: Sequence[Column]) -> bool:
     return any(column.target in NAMES for column in columns)
 
 
-def _prepared(rows: Rows, preparer: Preparer, size: int) -> Iterator[Batch]:
+def _prepared(
+    rows: Rows, preparer: Preparer, size: int, then: Callable[[Batch], None] | None
+) -> Iterator[Batch]:
     met = Seen()
     for first, chunk in rows.chunks(size):
         batch = preparer.batch(first, chunk)
         batch.firsts = list(map(met.add, batch.emails))
         batch.bytes_read = rows.bytes_read
+        if then:
+            then(batch)
         yield batch
 
 

@@ -9,6 +9,7 @@ looks only at what differs. Whoever is not subscribed keeps that status: nothing
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ _IN_THE_WAY = ("40P01", "55P03")
 _LOCK_KIND = 0x1ABE1
 FEW = 1_000
 """People of a workspace who may be read for each address without anybody noticing."""
+SLOW_SECONDS = 0.3
+"""Several times what looking a batch's addresses up takes by their index."""
 
 
 class Disturbed(Exception):
@@ -96,12 +99,14 @@ class _Known:
 
     ids: dict[int, int]
     suppressed: Sequence[int] = field(default_factory=list)
+    fresh: Sequence[int] = ()
+    """Ids for the others."""
 
 
 class Merger:
     """Writes the batches of one import, or half of each, over one connection.
 
-    The caller begins each transaction (`take_turn`) and commits it.
+    The caller begins each transaction (`take_turn` or `begin`) and commits it.
     """
 
     def __init__(self, connection: Connection, orders: Orders) -> None:
@@ -110,15 +115,16 @@ class Merger:
         self._values = orders.as_values()
         self._differing = Seen()
         self._since: datetime | None = None
+        self._last_written = 0
         self._people = 0
-        self._trusted_up_to = FEW
+        self._is_plan_trusted = False
 
     @contextmanager
     def ready(self) -> Iterator[None]:
         """With the temporary table, which goes because the connection returns to a pool."""
         self.connection.execute(text(statements.TABLE))
         history = self.connection.execute(text(statements.HISTORY), self._values).one()
-        self._since, self._people = history
+        self._since, self._last_written, self._people = history
         self.connection.commit()
         try:
             yield
@@ -129,6 +135,8 @@ class Merger:
 
     def written(self, number: int) -> Written | None:
         """What is in the database of the half batch with this number; None: nothing yet."""
+        if number > self._last_written:
+            return None
         values = self._values | {"number": number}
         row = self.connection.execute(text(statements.WRITTEN), values).one_or_none()
         return Written(*row) if row else None
@@ -149,7 +157,7 @@ class Merger:
         """What `merge` would do; nothing is written."""
         if not batch.emails:
             return Compared()
-        known = self._look_up(batch)
+        known = self._look_up(batch, statements.LOOK_UP)
         self._stage(batch, known)
         row = self.connection.execute(text(statements.COMPARE), self._values).one()
         emails = batch.emails
@@ -158,15 +166,20 @@ class Merger:
         return Compared(new, differing, known.suppressed)
 
     def _merge(self, batch: Batch, noted: dict[str, Any]) -> Written:
-        known = self._look_up(batch)
+        known = self._look_up(batch, statements.LOOK_UP_AND_NUMBER)
         new = [place for place in range(len(batch.emails)) if place not in known.ids]
-        made = self._insert(batch, new)
+        self._insert(batch, new, known.fresh)
         self._stage(batch, known)
-        values = {"made": literal(made), "since": self._since, "suppressed": len(known.suppressed)}
+        values = {
+            "made": literal(known.fresh),
+            "since": self._since,
+            "suppressed": len(known.suppressed),
+        }
         row = self.connection.execute(text(statements.WRITE), self._values | values | noted).one()
         if row.changed != row.differing:
             raise Disturbed
         self._people += len(new)
+        self._last_written = max(self._last_written, noted["number"])
         return Written(len(new), row.updated, len(known.suppressed))
 
     def mind_the_plan(self) -> None:
@@ -174,32 +187,31 @@ class Merger:
 
         Every index of the table begins with the workspace. While the statistics say that it is
         empty, as after the undo of all there was, the smallest of them looks best, and for each
-        address all people of the workspace would be read.
+        address all people of the workspace would be read. Asked once there are enough of them, and
+        whenever looking addresses up has become slow.
         """
-        if self._people < self._trusted_up_to:
+        if self._is_plan_trusted or self._people < FEW:
             return
         begin(self.connection)
         values = {"emails": "{}", "workspace_id": self._orders.workspace_id}
         plan = self.connection.scalars(text(statements.HOW_LOOKED_UP), values).all()
         if not any(statements.ADDRESS_INDEX in line for line in plan):
             self.connection.execute(text(statements.ANALYZE))
-            self._trusted_up_to = 2 * self._people
+        self._is_plan_trusted = True
         self.connection.commit()
 
-    def _look_up(self, batch: Batch) -> _Known:
+    def _look_up(self, batch: Batch, statement: str) -> _Known:
         values = {"emails": text_literal(batch.emails), "workspace_id": self._orders.workspace_id}
-        row = self.connection.execute(text(statements.LOOK_UP), values).one()
+        began = time.monotonic()
+        row = self.connection.execute(text(statement), values).one()
+        if time.monotonic() - began > SLOW_SECONDS:
+            self._is_plan_trusted = False
         ids = {place - 1: found for place, found in zip(row.places, row.ids, strict=True)}
         suppressed = [place - 1 for place in row.suppressed if batch.firsts[place - 1]]
-        return _Known(ids, sorted(suppressed))
+        return _Known(ids, sorted(suppressed), row.fresh)
 
-    def _insert(self, batch: Batch, new: Sequence[int]) -> Sequence[int]:
-        """Copy new people into the table, and give their ids."""
-        if not new:
-            return []
-        ids: list[int] = self.connection.execute(
-            text(statements.IDS), {"number": len(new)}
-        ).scalar_one()
+    def _insert(self, batch: Batch, new: Sequence[int], ids: Sequence[int]) -> None:
+        """Copy new people into the table, with these ids."""
         orders, emails, texts = self._orders, batch.emails, batch.texts
         tags = self._values["tags"].replace("\\", "\\\\")
         end = f"{orders.workspace_id}\t{tags}\t{orders.import_id}\n"
@@ -209,7 +221,6 @@ class Merger:
         ]
         columns = "id, email, name, attributes, workspace_id, tags, import_id"
         self._copy(f"COPY recipients ({columns}) FROM STDIN", lines)
-        return ids
 
     def _stage(self, batch: Batch, known: _Known) -> None:
         """Put those who are on the list already into the temporary table, until the commit."""

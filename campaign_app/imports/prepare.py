@@ -55,6 +55,8 @@ class Batch:
     """Rows whose address an earlier row of the batch had: their numbers, and the addresses."""
     rejected: list[Rejected] = field(default_factory=list)
     bytes_read: int = 0
+    halves: tuple[Batch, Batch] | None = None
+    """The same people in two parts, of which each holds what a merger must know."""
 
 
 @dataclass(frozen=True, slots=True)

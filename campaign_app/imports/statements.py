@@ -25,7 +25,7 @@ WHERE workspace_id = :workspace_id AND import_id = :import_id AND number = :numb
 """
 
 HISTORY = """
-SELECT coalesce(min(created_at), now()) AS since, (
+SELECT coalesce(min(created_at), now()) AS since, coalesce(max(number), 0) AS number, (
   SELECT coalesce(sum(number), 0) FROM tallies
   WHERE workspace_id = :workspace_id AND group_id = 0 AND tag = ''
 ) AS people
@@ -35,7 +35,7 @@ FROM import_batches WHERE workspace_id = :workspace_id AND import_id = :import_i
 # LATERAL … LIMIT looks each address up by the index; a join, planned on the statistics of a table
 # that was empty a minute ago, reads the whole workspace for every batch. The workspace is a column
 # here, since of a number the statistics may say that nobody is in it: any index would do then.
-LOOK_UP = """
+_LOOK_UP = """
 WITH asked AS MATERIALIZED (
   SELECT CAST(:workspace_id AS bigint) AS workspace_id, email COLLATE "C" AS email, n
   FROM unnest(CAST(:emails AS text[])) WITH ORDINALITY AS a(email, n)
@@ -47,8 +47,9 @@ WITH asked AS MATERIALIZED (
   ) r
 )
 SELECT
-  (SELECT coalesce(array_agg(n), '{}') FROM found) AS places,
-  (SELECT coalesce(array_agg(id), '{}') FROM found) AS ids,
+  (SELECT coalesce(array_agg(n), '{{}}') FROM found) AS places,
+  (SELECT coalesce(array_agg(id), '{{}}') FROM found) AS ids,
+  {fresh} AS fresh,
   ARRAY(
     SELECT n FROM found WHERE left_us
     UNION
@@ -60,18 +61,23 @@ SELECT
   ) AS suppressed
 """
 
+LOOK_UP = _LOOK_UP.format(fresh="CAST('{}' AS bigint[])")
+# For whoever was not found. The sequence is looked for once: in one expression with `nextval`, it
+# would be for each id.
+LOOK_UP_AND_NUMBER = _LOOK_UP.format(
+    fresh="""ARRAY(
+    SELECT nextval(name)
+    FROM (
+      SELECT CAST(pg_get_serial_sequence('recipients', 'id') AS regclass) AS name OFFSET 0
+    ) AS sequence,
+      generate_series(1, (SELECT count(*) FROM asked) - (SELECT count(*) FROM found))
+  )"""
+)
+
 ADDRESS_INDEX = "uq_recipients_workspace_id_email"
 HOW_LOOKED_UP = "EXPLAIN " + LOOK_UP
 ANALYZE = "ANALYZE recipients"
 ANALYZE_ALL = "ANALYZE recipients, group_members"
-
-# The sequence is looked for once: in one expression with `nextval`, it would be for each id.
-IDS = """
-WITH sequence AS MATERIALIZED (
-  SELECT CAST(pg_get_serial_sequence('recipients', 'id') AS regclass) AS name
-)
-SELECT array_agg(nextval(name)) FROM sequence, generate_series(1, :number)
-"""
 
 # `+ 0` leaves no other index than that of the ids: see above. An attribute that is stored without a
 # value counts as one that is missing.

@@ -128,7 +128,8 @@ class Import(Owned, Base):
 
 
 class ImportBatch(Owned, Base):
-    """What undoing one batch of an import takes: its own statement writes it, in one row.
+    """What undoing one batch of an import takes, or half of one: the statement that writes the
+    people writes it, in one row.
 
     Arrays are parallel: `changed` with `names`, `attributes`, `tags`, `updated` (as they were
     before), and `joined` with `joined_groups`. Everything the batch wrote bears `created_at`.

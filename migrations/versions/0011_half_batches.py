@@ -19,8 +19,8 @@ COLUMNS = ("people_updated", "people_suppressed")
 def upgrade() -> None:
     """Apply."""
     for name in COLUMNS:
-        op.add_column("import_batches", sa.Column(name, sa.Integer(), server_default="0"))
-        op.alter_column("import_batches", name, nullable=False)
+        column = sa.Column(name, sa.Integer(), server_default="0", nullable=False)
+        op.add_column("import_batches", column)
 
 
 def downgrade() -> None:

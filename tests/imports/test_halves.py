@@ -33,15 +33,22 @@ _BLOCKED = text("SELECT pid FROM pg_stat_activity WHERE :pid = ANY(pg_blocking_p
 def batch_of(emails: list[str]) -> Batch:
     count = len(emails)
     texts = ["\t{}"] * count
-    return Batch(emails=sorted(emails), texts=texts, firsts=[True] * count, rows=count)
+    return Batch(emails=sorted(emails), texts=texts, firsts=[True] * count, rows=halves.FEWEST_ROWS)
 
 
 def the_file(town: str) -> str:
     return "email,town\n" + "".join(f"{email},{town}\n" for email in PEOPLE)
 
 
+def parts(emails: list[str]) -> tuple[Batch, Batch]:
+    batch = batch_of(emails)
+    split(batch)
+    assert batch.halves
+    return batch.halves
+
+
 def one_of_each_half() -> tuple[str, str]:
-    first, second = split(batch_of(STILL_THERE))
+    first, second = parts(STILL_THERE)
     return first.emails[0], second.emails[0]
 
 
@@ -80,10 +87,10 @@ def row(workspace, tmp_path) -> Import:
 
 
 def test_whoever_is_in_a_half_is_so_whoever_else_is_in_the_batch():
-    first, second = (part.emails for part in split(batch_of(PEOPLE)))
+    first, second = (part.emails for part in parts(PEOPLE))
     assert sorted(first + second) == sorted(PEOPLE)
     assert 600 < len(first) < 900
-    fewer = split(batch_of(PEOPLE[7:]))
+    fewer = parts(PEOPLE[7:])
     assert set(fewer[0].emails) <= set(first)
     assert set(fewer[1].emails) <= set(second)
 
@@ -152,7 +159,9 @@ def test_a_worker_whose_import_was_taken_over_writes_neither_half(workspace, row
     with db.engine.connect() as connection:
         claim = Claim("somebody else's", ImportState.RUNNING)
         job = Job(connection, row.id, claim, files.stores(tmp_path), Turn(nobody))
+        batch = batch_of(PEOPLE)
+        split(batch)
         with Halves.ready(job, orders_of(row)) as both, pytest.raises(LostClaimError):
-            both.write(batch_of(PEOPLE), 1)
+            both.write(batch, 1)
     assert stored(workspace) == before
     assert second_halves(row) == 0

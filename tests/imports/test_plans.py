@@ -14,8 +14,8 @@ from tests import factories, waiting
 from tests.imports.imported import an_import, stored, work
 
 PEOPLE = 2 * merge.FEW
-# What VACUUM writes when everybody was removed but for one on the last page. And nothing is known of
-# the columns, which another test may have had looked at.
+# What VACUUM writes when everybody was removed but for one on the last page. Of the columns nothing
+# is known; another test may have had them looked at.
 EMPTY = text(
     """
     WITH forgotten AS (DELETE FROM pg_statistic WHERE starelid = CAST('recipients' AS regclass))
