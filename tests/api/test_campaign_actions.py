@@ -49,6 +49,14 @@ def test_the_status_counts_a_draft_as_of_now(program: Program):
     assert found["left_out"] == nobody
 
 
+def test_the_status_says_who_was_left_out_when_it_was_planned(program: Program):
+    left_out = {"duplicate": 4, "excluded": 3, "unsubscribed": 2, "suppressed": 1}
+    kept = {f"left_out_{name}": number for name, number in left_out.items()}
+    campaign = mailings.mailing(program.workspace, ("sent",), **kept)
+    found = program.get(f"/campaigns/{campaign.id}/status").get_json()
+    assert found["left_out"] == left_out
+
+
 def test_the_status_adds_up(program: Program):
     statuses = ("sent", "sent", "failed", "deferred", "unconfirmed", "skipped", "pending")
     campaign = mailings.mailing(program.workspace, statuses, tpm=600)

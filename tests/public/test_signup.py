@@ -143,7 +143,7 @@ def test_a_reader_chooses_among_the_lists(app: Flask, client: FlaskClient, mail:
     offers = dict(re.findall(r'value="(\d+)".*?\n\s+<span[^>]+>(\w+)<', page))
     ids = {name: number for number, name in offers.items()}
     answer = client.post(f"{path}/lists", data={"list": [ids["Offers"]]})
-    assert re.findall(r"<li>(.*?)</li>", answer.text) == ["Offers"]
+    assert re.findall(r"<li>.*?</svg>(.*?)</li>", answer.text) == ["Offers"]
     assert "Set-Cookie" not in answer.headers
 
 

@@ -71,6 +71,22 @@ def test_direct_recipients_are_created_subscribed_and_counted_once(alice: Person
     assert (event.email, event.source) == ("new@example.com", "campaign")
 
 
+@pytest.mark.parametrize(("count", "more"), [(3, ""), (5, "And 2 more like these.")])
+def test_of_many_that_are_refused_three_are_named(alice: Person, count: int, more: str):
+    campaign = factories.campaign(alice.workspace)
+    wrong = [f"no-address-{n}" for n in range(count)]
+    erased = [f"p{n}@example.com" for n in range(count)]
+    for one in erased:
+        factories.erased(alice.workspace, one)
+    for refused in (wrong, erased):
+        with pytest.raises(Invalid) as told:
+            audience_direct.add(alice.workspace, campaign, refused)
+        message = str(told.value)
+        assert [one for one in refused if one in message] == refused[:3]
+        assert message.endswith(more)
+        assert ("more like these" in message) == bool(more)
+
+
 def test_taking_direct_recipients_out_leaves_them_on_the_list(alice: Person):
     campaign = factories.campaign(alice.workspace)
     audience_direct.add(alice.workspace, campaign, ["a@example.com", "b@example.com"])
