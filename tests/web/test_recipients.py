@@ -56,6 +56,12 @@ def test_htmx_gets_the_rows_alone_and_a_clean_address(alice: Person):
     assert "HX-Request" in answer.headers["Vary"]
 
 
+def test_a_persons_tags_lead_to_all_who_bear_them(alice: Person):
+    ana = factories.recipient(alice.workspace, tags=["early bird"])
+    link = 'href="/recipients/?tag=early+bird">early bird</a>'
+    assert link in alice.client.get(f"/recipients/{ana.id}").text
+
+
 def test_going_back_gets_the_whole_page(alice: Person):
     headers = {**HTMX, "HX-History-Restore-Request": "true"}
     assert "<html" in alice.client.get("/recipients/", headers=headers).text
