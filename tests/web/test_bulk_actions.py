@@ -37,6 +37,7 @@ def test_a_short_action_is_done_and_offers_its_undo(alice: Person):
     assert f'action="/recipients/bulk/{bulk.id}/undo"' in page.text
     page = alice.client.post(f"/recipients/bulk/{bulk.id}/undo", follow_redirects=True)
     assert "1 brought back" in page.text
+    assert "Undone: Tagged 1 recipient" in alice.client.get("/recipients/").text
     assert db.session.get_one(Recipient, ana.id).tags == []
 
 
