@@ -72,6 +72,8 @@ function settings(textarea) {
     convert_urls: false,
     remove_script_host: false,
     verify_html: false,
+    link_title: false,
+    link_target_list: false, // mail programs decide on that themselves
     entity_encoding: "raw",
     valid_elements: "*[*]",
     extended_valid_elements: "style[*],center[*],font[*]",
