@@ -14,8 +14,9 @@ import structlog
 
 SECRET_WORDS = ("password", "token", "secret", "authorization", "cookie", "api_key")
 HIDDEN = "…"
-QUIETER = ("celery.app.trace", "celery.worker.strategy", "celery.beat")
-"""Libraries that write a line for each task: ours has one for each that did something."""
+QUIETER = ("celery.app.trace", "celery.worker.strategy", "celery.beat", "alembic.runtime.plugins")
+"""Libraries that write a line for each task, where ours has one for each that did something, or for
+each of their plugins, above what a command prints."""
 OWN_HANDLERS = ("gunicorn.error", "gunicorn.access")
 """Libraries that would write past us."""
 
