@@ -8,6 +8,7 @@ from typing import Any
 
 from campaign_app.imports.job import orders_of
 from campaign_app.imports.merge import Orders
+from campaign_app.imports.prepare import HALVES
 from campaign_app.models.imports import Existing, Import
 
 Values = dict[str, str]
@@ -52,9 +53,15 @@ def _example(orders: Orders, told: dict[str, Any]) -> Example:
         email=told["email"],
         name=told.get("name", ""),
         row=told.get("row"),
-        attributes=told.get("attributes", {}),
+        attributes=_beside_name(told),
         changes=_changes(orders, told) if told.get("stored") else [],
     )
+
+
+def _beside_name(told: dict[str, Any]) -> Values:
+    """The attributes; the halves of a name only where the whole is not shown."""
+    halves = HALVES if told.get("name") else ()
+    return {key: value for key, value in told.get("attributes", {}).items() if key not in halves}
 
 
 def _changes(orders: Orders, told: dict[str, Any]) -> list[Change]:

@@ -8,7 +8,7 @@ from campaign_app.extensions import db
 from campaign_app.imports import mapping, preview
 from campaign_app.imports.dialects import DELIMITERS, Dialect
 from campaign_app.imports.encodings import CHOICES
-from campaign_app.imports.mapping import LABELS, Column
+from campaign_app.imports.mapping import LABELS, ONCE, Column
 from campaign_app.imports.preview import Preview
 from campaign_app.lib.errors import CarillonError, Invalid
 from campaign_app.models.imports import Import, ImportState
@@ -160,7 +160,7 @@ def _columns_form(
         signature=import_columns.signature(dialect),
         sheets=shown.sheets if shown else import_columns.sheets_of(row, dialect),
         keys=mapping.keys_of(shown.columns) if shown else [],
-        known=merge_fields.attribute_keys(g.workspace),
+        known=[key for key in merge_fields.attribute_keys(g.workspace) if key not in ONCE],
         encodings=CHOICES,
         delimiters=DELIMITERS,
         labels=LABELS,
