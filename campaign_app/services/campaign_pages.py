@@ -9,7 +9,7 @@ from sqlalchemy import Select, func, or_, select, union_all
 from sqlalchemy.orm import defer
 
 from campaign_app.extensions import db
-from campaign_app.lib import like, paging
+from campaign_app.lib import like, paging, shares
 from campaign_app.lib.paging import Page
 from campaign_app.lib.tenancy import HasId, owned_by
 from campaign_app.models.campaigns import Campaign, CampaignGroup, CampaignStatus
@@ -33,7 +33,7 @@ class Moving:
     @property
     def percent_done(self) -> float:
         """0 to 100."""
-        return 100 * self.counts.done / self.counts.total if self.counts.total else 0.0
+        return shares.percent(self.counts.done, self.counts.total)
 
 
 @dataclass(frozen=True, slots=True)

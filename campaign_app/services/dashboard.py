@@ -11,6 +11,7 @@ from sqlalchemy import Select, exists, select, text
 from sqlalchemy.orm import load_only
 
 from campaign_app.extensions import db
+from campaign_app.lib import shares
 from campaign_app.lib.kept import kept
 from campaign_app.lib.tenancy import HasId, owned_by
 from campaign_app.models.campaigns import Campaign, CampaignStatus
@@ -108,7 +109,7 @@ class Sending:
     @property
     def percent(self) -> float:
         """How far it is, 0 to 100."""
-        return round(100 * self.done / self.total, 1) if self.total else 0.0
+        return shares.percent(self.done, self.total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,4 +276,4 @@ def _day(found: Sequence[Performance], date: datetime) -> Day:
     ]
     sent = sum(one.counts.sent for one in of_day)
     opened = sum(one.opened for one in of_day)
-    return Day(date, sent, round(100 * opened / sent, 1) if sent else None)
+    return Day(date, sent, shares.percent(opened, sent) if sent else None)

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import exists, select, update
 
 from campaign_app.extensions import db
-from campaign_app.lib import clock, paging
+from campaign_app.lib import clock, paging, shares
 from campaign_app.lib.errors import Conflict, Invalid
 from campaign_app.lib.paging import Page
 from campaign_app.lib.tenancy import HasId, get_owned, owned_by
@@ -250,10 +250,10 @@ def progress(row: Import) -> Progress:
     share = _share(row)
     began = row.undo_asked_at or row.started_at
     if row.state not in AT_WORK or not (began and row.heartbeat_at and share):
-        return Progress(100 * share, _pace(row), None)
+        return Progress(shares.percent(share, 1), _pace(row), None)
     elapsed = (row.heartbeat_at - began).total_seconds()
     left = elapsed * (1 - share) / share
-    return Progress(100 * share, _pace(row), max(1, round(left)))
+    return Progress(shares.percent(share, 1), _pace(row), max(1, round(left)))
 
 
 def _share(row: Import) -> float:

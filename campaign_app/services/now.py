@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy.orm import load_only
 
 from campaign_app.extensions import db
+from campaign_app.lib import shares
 from campaign_app.lib.tenancy import HasId, get_owned, owned_by
 from campaign_app.models.campaigns import LIVE, Campaign, CampaignStatus
 from campaign_app.models.imports import Import
@@ -59,7 +60,7 @@ class UnderWay:
     @property
     def percent(self) -> float:
         """How far it is, 0 to 100."""
-        return round(100 * self.counts.done / self.counts.total, 1) if self.counts.total else 0.0
+        return shares.percent(self.counts.done, self.counts.total)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask_login import current_user
 
+from campaign_app.lib import shares
 from campaign_app.models.campaigns import Campaign, CampaignStatus
 from campaign_app.services.analytics import Live
 from campaign_app.services.engagement import Series, Totals
@@ -41,14 +42,14 @@ def live_figures(live: Live, growth: dict[str, list[int]]) -> dict[str, Any]:
     return {
         "status": live.campaign.status.value,
         "headline": headline(live),
-        "percent": share(counts.done, counts.total),
+        "percent": shares.percent(counts.done, counts.total),
         "waits": waits(live.campaign, live.waiting),
         "counts": counts.as_dict(),
-        "shares": {name: share(getattr(counts, name), counts.total) for name, _ in STATES},
+        "shares": {name: shares.percent(getattr(counts, name), counts.total) for name, _ in STATES},
         "key": {
-            "sent": share(counts.sent, counts.total),
-            "failed": share(counts.failed, counts.total),
-            "waiting": share(counts.pending + counts.sending, counts.total),
+            "sent": shares.percent(counts.sent, counts.total),
+            "failed": shares.percent(counts.failed, counts.total),
+            "waiting": shares.percent(counts.pending + counts.sending, counts.total),
         },
         "moved": ".".join(map(str, moved)),
         "engagement": asdict(did),
@@ -70,7 +71,7 @@ def outcomes(counts: Counts) -> dict[str, Any]:
     return {
         **OUTCOMES,
         "values": values,
-        "centre": f"{share(counts.sent, counts.total):.1f}%" if counts.total else "–",
+        "centre": f"{shares.percent(counts.sent, counts.total):.1f}%" if counts.total else "–",
         "caption": "sent",
     }
 
@@ -114,19 +115,14 @@ def headline(live: Live) -> str:
     return " · ".join(said)
 
 
-def share(part: int, whole: int) -> float:
-    """Part of whole, 0 to 100."""
-    return round(100 * part / whole, 1) if whole else 0.0
-
-
 def _rates(counts: Counts, did: Totals) -> dict[str, float]:
     tried = counts.sent + counts.failed + counts.unconfirmed
     return {
-        "sent": share(counts.sent, counts.total),
-        "opened": share(did.unique_opens, counts.sent),
-        "clicked": share(did.unique_clicks, counts.sent),
-        "failed": share(counts.failed, tried),
-        "unsubscribed": share(did.unsubscribes, counts.sent),
+        "sent": shares.percent(counts.sent, counts.total),
+        "opened": shares.percent(did.unique_opens, counts.sent),
+        "clicked": shares.percent(did.unique_clicks, counts.sent),
+        "failed": shares.percent(counts.failed, tried),
+        "unsubscribed": shares.percent(did.unsubscribes, counts.sent),
     }
 
 

@@ -128,7 +128,7 @@ def delete(campaign_id: int) -> Response:
 def _progress(one: Moving, waiting: str) -> dict[str, object]:
     return {
         "status": one.campaign.status,
-        "percent": round(one.percent_done, 1),
+        "percent": one.percent_done,
         "done": one.counts.done,
         "total": one.counts.total,
         "waiting": moments.localised(waiting),

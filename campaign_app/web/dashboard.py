@@ -9,10 +9,10 @@ from typing import Any
 from flask import Blueprint, g, render_template, request
 from werkzeug.wrappers import Response
 
+from campaign_app.lib import shares
 from campaign_app.services import audit, dashboard
 from campaign_app.services.dashboard import Overview, Performance
 from campaign_app.web import live_answer, moments
-from campaign_app.web.campaign_figures import share
 
 bp = Blueprint("dashboard", __name__, url_prefix="")
 
@@ -65,9 +65,9 @@ def _figures(overview: Overview) -> dict[str, Any]:
         "overall": asdict(overview.overall),
         "pending": overview.pending,
         "rates": {
-            "opened_today": share(overview.today.opened, overview.today.sent),
-            "opened": share(overview.overall.opened, overview.overall.sent),
-            "failed": share(
+            "opened_today": shares.percent(overview.today.opened, overview.today.sent),
+            "opened": shares.percent(overview.overall.opened, overview.overall.sent),
+            "failed": shares.percent(
                 overview.overall.failed, overview.overall.sent + overview.overall.failed
             ),
         },

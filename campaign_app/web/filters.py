@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from flask import Flask
 from flask_login import current_user
 
-from campaign_app.lib import address, clock
+from campaign_app.lib import address, clock, shares
 
 STYLE = "%-d %b %Y, %H:%M"
 SOON = timedelta(minutes=2)
@@ -65,4 +65,4 @@ def number(value: float | None) -> str:
 
 def percent(part: int, whole: int) -> str:
     """Part of whole as "45.4%"; a dash when there is nothing to divide by."""
-    return "–" if not whole else f"{100 * part / whole:.1f}%"
+    return "–" if not whole else f"{shares.percent(part, whole):.1f}%"

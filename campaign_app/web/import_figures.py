@@ -39,7 +39,7 @@ def figures(row: Import) -> dict[str, Any]:
     seconds = progress.eta_seconds
     return {
         "state": row.state,
-        "percent": round(progress.percent, 1),
+        "percent": progress.percent,
         "rows_per_second": progress.rows_per_second,
         "left": "" if waits(row) or not seconds else duration(seconds),
         "waiting": waits(row),

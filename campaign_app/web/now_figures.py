@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from campaign_app.lib import clock
+from campaign_app.lib import clock, shares
 from campaign_app.models.imports import Import, ImportState
 from campaign_app.models.senders import Sender, SenderState
 from campaign_app.services import imports
 from campaign_app.services.health import Health
 from campaign_app.services.now import AtWork, Now, UnderWay
 from campaign_app.services.workload import Queue
-from campaign_app.web.campaign_figures import share, waits
+from campaign_app.web.campaign_figures import waits
 from campaign_app.web.moments import duration, friendly, localised
 
 TICKS_LATE = 30
@@ -168,7 +168,7 @@ def caps(one: AtWork) -> list[dict[str, Any]]:
         ("day", one.account.day, one.sender.per_day),
     )
     return [
-        {"span": span, "used": used, "cap": cap, "percent": min(100.0, share(used, cap))}
+        {"span": span, "used": used, "cap": cap, "percent": min(100.0, shares.percent(used, cap))}
         for span, used, cap in spans
         if cap
     ]
@@ -186,7 +186,7 @@ def _import(row: Import) -> dict[str, Any]:
     left = f"about {duration(progress.eta_seconds)} left" if progress.eta_seconds else ""
     undone = row.removed + row.restored + row.spared
     number = undone if row.state == ImportState.UNDOING else row.rows
-    return {"percent": round(progress.percent, 1), "rows": number, "left": left}
+    return {"percent": progress.percent, "rows": number, "left": left}
 
 
 def _stamp(now: Now, health: Health) -> str:

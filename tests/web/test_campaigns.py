@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from campaign_app.extensions import db
+from campaign_app.lib.clock import now
 from campaign_app.models.campaigns import Campaign, CampaignStatus
 from campaign_app.services import audience, audience_direct
 from tests import factories
@@ -203,3 +204,15 @@ def test_a_stranger_sees_nothing_of_it(alice: Person, charlie: Person):
         assert charlie.client.post(f"/campaigns/{campaign.id}/{action}").status_code == 404
     row = factories.template(alice.workspace)
     assert charlie.client.get(f"/campaigns/new?template={row.id}").status_code == 404
+
+
+def test_one_failure_of_thousands_is_not_rounded_away(alice: Person):
+    counts = {"total": 2_830, "sent": 2_829, "failed": 1}
+    over = {"status": CampaignStatus.COMPLETED, "planned_at": now(), "finished_at": now()}
+    campaign = factories.campaign(alice.workspace, total=2_830, final_counts=counts, **over)
+    figures = alice.client.get(f"/campaigns/{campaign.id}/live.json").json
+    assert (figures["rates"]["sent"], figures["rates"]["failed"]) == (99.9, 0.1)
+    assert figures["charts"]["outcomes"]["centre"] == "99.9%"
+    page = alice.client.get("/campaigns/").text
+    assert "99.9%" in page
+    assert "100.0%" not in page

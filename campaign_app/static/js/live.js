@@ -119,7 +119,7 @@ function fill(element, value) {
 function stretch(bar, value) {
   const percent = Math.max(0, Math.min(100, Number(value) || 0));
   bar.style.width = `${percent}%`;
-  bar.closest("[role=progressbar]")?.setAttribute("aria-valuenow", String(Math.round(percent)));
+  bar.closest("[role=progressbar]")?.setAttribute("aria-valuenow", String(Math.floor(percent)));
 }
 
 /** Put `data` into the elements of `root`; a path that the data lacks leaves its element alone. */
