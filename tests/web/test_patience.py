@@ -14,6 +14,7 @@ from campaign_app import create_app
 from campaign_app.extensions import db
 from campaign_app.models.campaigns import Campaign
 from campaign_app.models.recipients import Recipient
+from campaign_app.web import campaign_review
 from config import Config
 from tests import factories
 from tests.api.program import Program
@@ -66,8 +67,11 @@ def test_a_program_is_told_that_it_took_too_long(hana: Person, held: Recipient):
 
 
 @pytest.fixture
-def uncountable(live_app: Flask) -> Iterator[tuple[Person, Campaign, Connection]]:
+def uncountable(
+    live_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Person, Campaign, Connection]]:
     """A draft whose audience cannot be counted until the other transaction ends."""
+    monkeypatch.setattr(campaign_review, "GLANCE_SECONDS", 0.5)
     alice = Person.enter(live_app, factories.membership(name="Alice"))
     campaign = ready(alice)
     db.session.commit()
