@@ -115,12 +115,16 @@ def members_of(parts: Parts) -> Select[int, str]:
 
 def is_empty(workspace: HasId, campaign: Campaign) -> bool:
     """Whether nobody would get it; stops at the first who would."""
-    parts = audience_parts.of(workspace, campaign)
     # Of several spellings one is mailed: none needs to be looked for.
-    somebody = select(Recipient.id).where(
+    return db.session.execute(somebody(workspace, campaign).limit(1)).first() is None
+
+
+def somebody(workspace: HasId, campaign: Campaign) -> Select[int]:
+    """Ids of the audience in no order, every spelling of a mailbox: for the first few of it."""
+    parts = audience_parts.of(workspace, campaign)
+    return select(Recipient.id).where(
         Recipient.workspace_id == workspace.id, *parts.members(), *parts.mailable()
     )
-    return db.session.execute(somebody.limit(1)).first() is None
 
 
 def own_group(workspace: HasId, campaign: Campaign) -> int:

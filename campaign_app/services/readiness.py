@@ -125,8 +125,7 @@ def warnings(workspace: HasId, campaign: Campaign) -> list[Finding]:
     if len(campaign.html.encode()) > contents.GMAIL_CLIPS_AT:
         message = "The e-mail is larger than 102 kB: Gmail will hide its end."
         found.append(Finding(message, Place.CONTENT))
-    content = Content(campaign.subject, campaign.html, campaign.text)
-    found += [_unknown(name) for name in merge_fields.unknown(workspace, content)]
+    found += [_unknown(name) for name in merge_fields.unknown(workspace, campaign)]
     sender = _chosen_sender(workspace, campaign)
     if sender and sender.state == SenderState.COOLING:
         message = f"The sender “{sender.name}” is resting: {sender.state_reason}"
