@@ -155,6 +155,22 @@ def test_a_reader_who_ticks_nothing_has_unsubscribed(app: Flask, client, mail: M
     assert "You get no e-mails" in client.get(path).text
 
 
+def test_pressing_the_button_on_no_list_at_all_asks_first(app: Flask, client, alice: Person):
+    factories.group(alice.workspace, name="Offers", public=True)
+    mail = factories.message(
+        factories.campaign(alice.workspace), factories.recipient(alice.workspace)
+    )
+    path = f"/u/{app.extensions['signer'].sign(mail.id)}"
+    assert "we ask whether to unsubscribe you" in client.get(path).text
+    asked = client.post(f"{path}/lists").text
+    assert "Unsubscribe from everything?" in asked
+    assert [one.status for one in everybody(Recipient)] == ["subscribed"]
+    assert everybody(Engagement) == []
+    [action] = re.findall(r'action="([^"]+)"', asked)
+    assert "You are unsubscribed" in client.post(action).text
+    assert [one.status for one in everybody(Recipient)] == ["unsubscribed"]
+
+
 def test_a_list_that_is_no_number_is_passed_over(app: Flask, client: FlaskClient, mail: Message):
     path = f"/u/{app.extensions['signer'].sign(mail.id)}/lists"
     for strange in ("9" * 5_000, "9" * 19, "٣", "-1"):
